@@ -1,0 +1,3 @@
+module github.com/authy2/backend/modules/sessions
+
+go 1.26.0

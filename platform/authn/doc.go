@@ -1,0 +1,10 @@
+// Package authn says who is calling.
+//
+// It holds the vocabulary that every module shares: the [Principal] a request acts
+// for, the [Client] it came from, the [Account] that signs in, and the ports through
+// which modules meet without knowing one another: [Authenticator] (who is this token),
+// [SessionIssuer] (finish a sign-in) and [SignInGate] (may this sign-in finish).
+//
+// What may be touched: fields may be added. Absence of a module is said with the
+// explicit values [NoAuthenticator], [NoSessions] and [NoGate], never with nil.
+package authn

@@ -1,0 +1,103 @@
+package httpx
+
+import (
+	"context"
+	"net/http"
+)
+
+// Access is who may call an operation. The zero value requires a session, so that a
+// forgotten declaration closes the door.
+type Access int
+
+// The access rules.
+const (
+	// SignedIn requires a session by bearer token or cookie.
+	SignedIn Access = iota
+	// Public needs nothing. A token that is sent along is not looked at.
+	Public
+)
+
+// Operation declares one operation of the REST API. Everything the system does with
+// an operation, from its route to its place in the OpenAPI document, comes from here.
+type Operation struct {
+	// ID is the operationId: lower-case with dashes, unique.
+	ID string
+	// Method and Path are the route; path parameters are written {name}.
+	Method, Path string
+	// Access is who may call it; the zero value requires a session.
+	Access Access
+	// ComplianceOnly lets sessions in that may only be used to enroll a factor.
+	ComplianceOnly bool
+	// Limits are names of rate limits counted by client address before the handler runs.
+	Limits []string
+	// Status is the success status; 0 means 200.
+	Status int
+	// Idempotent honours the Idempotency-Key header.
+	Idempotent bool
+	// Summary is one line for the document; Description may say more (Markdown).
+	Summary, Description string
+	// Tag groups operations in the document.
+	Tag string
+	// Errors are the statuses that the operation answers beyond those that its
+	// declaration implies (400, 401, 403, 413, 415, 429, 500, 503).
+	Errors []int
+	// BodyExample and ResultExample are shown in the document and must be valid.
+	BodyExample, ResultExample any
+}
+
+// Reply is the answer of a successful operation. Its zero Header, Cookies and Meta add
+// nothing. O is what the envelope shows as data.
+type Reply[O any] struct {
+	// Data is the payload, shown as data.
+	Data O
+	// Message is one sentence for people; empty means the operation's summary.
+	Message string
+	// Location is the Location header of a create whose result can be read.
+	Location string
+	// ETag is the entity tag of a single resource, quotes included.
+	ETag string
+	// Cookies are set on the answer, except on cross-origin ones.
+	Cookies []*http.Cookie
+	// Page is set for lists.
+	Page *Page
+}
+
+// OK answers with data.
+func OK[O any](data O) *Reply[O] { return &Reply[O]{Data: data} }
+
+// Empty is the payload of operations that have nothing to say: data is {}.
+type Empty struct{}
+
+// Page is the position of a list answer.
+type Page struct {
+	// Limit is how many rows were asked for.
+	Limit int
+	// Next is the opaque cursor of the next page; empty on the last one.
+	Next string
+}
+
+// Endpoint is an operation with its handler, ready to be mounted.
+type Endpoint struct {
+	Operation
+	mount func(*API)
+}
+
+// Handler is the code behind an operation. In is its decoded and validated input; its
+// error is an [*apperr.Error] for everything the client may be told.
+type Handler[In, Out any] func(ctx context.Context, in *In) (*Reply[Out], error)
+
+// Op joins an operation and its handler.
+func Op[In, Out any](op Operation, handle Handler[In, Out]) Endpoint {
+	return Endpoint{Operation: op, mount: func(a *API) { register(a, op, handle) }}
+}
+
+// Raw is an endpoint that speaks a standard of its own (OIDC, SAML, metrics) and is
+// mounted outside the envelope.
+type Raw struct {
+	// Method is the HTTP method, or empty for every method.
+	Method string
+	// Path is the route; path parameters are written {name}.
+	Path string
+	// Handler answers.
+	Handler http.Handler
+}
