@@ -1,0 +1,33 @@
+package database
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// errLocked says that another process holds the lock.
+var errLocked = errors.New("locked by another process")
+
+// fileLock is a lock that the operating system releases when its holder dies.
+type fileLock struct{ file *os.File }
+
+// lockFile takes the lock of path, which it creates, or returns errLocked at once.
+func lockFile(path string) (*fileLock, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	// Who holds it is for people; the lock does not depend on the text.
+	if f.Truncate(0) == nil {
+		_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())
+	}
+	return &fileLock{file: f}, nil
+}
+
+// release gives the lock back. The file stays: removing it would let two processes lock
+// two files of one name.
+func (l *fileLock) release() error { return l.file.Close() }
