@@ -74,7 +74,7 @@ func findBinary(atEnd func(func())) (string, error) {
 	}
 	atEnd(func() { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "authy2")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./cmd/authy2") //nolint:gosec,noctx // our own binary
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./cmd/authy2")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -85,7 +85,7 @@ func findBinary(atEnd func(func())) (string, error) {
 
 // Root is the folder of the workspace.
 func Root() (string, error) {
-	out, err := exec.Command("go", "env", "GOWORK").Output() //nolint:noctx // answers at once
+	out, err := exec.Command("go", "env", "GOWORK").Output()
 	if err != nil {
 		return "", fmt.Errorf("harness: go env: %w", err)
 	}

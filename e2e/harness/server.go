@@ -149,7 +149,7 @@ func (s *Server) inspect(t testing.TB) {
 // environment.
 func Command(t testing.TB, dir string, env map[string]string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), Binary(t), args...) //nolint:gosec // the binary under test
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), Binary(t), args...)
 	cmd.Dir = dir
 	cmd.Env = []string{"HOME=" + dir, "PATH=/usr/bin:/bin"}
 	for k, v := range env {

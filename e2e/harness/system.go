@@ -116,15 +116,14 @@ func Prepare(t testing.TB, kind Kind, o Options) *System {
 // Environment is that of the deployment's processes, without an address.
 func (sys *System) Environment() map[string]string {
 	env := map[string]string{
-		"APP_ENV":            "testing",
-		"BCRYPT_LOG_ROUNDS":  "4",
-		"RATELIMIT_ENABLED":  "false",
-		"LOG_FORMAT":         "json",
-		"LOG_LEVEL":          "info",
-		"SECRET_KEY":         "k1:c2VjcmV0LWtleS1vZi10aGUtam91cm5leXMtMDAwMDE=",
-		"ENCRYPTION_KEY":     "k1:ZW5jcnlwdGlvbi1rZXktb2YtdGhlLWpvdXJuZXlzMDA=",
-		"CA_ENCRYPTION_KEY":  "k1:Y2Eta2V5LW9mLXRoZS1qb3VybmV5cy0wMDAwMDAwMDA=",
-		"DATABASE_MAX_CONNS": "12",
+		"APP_ENV":           "testing",
+		"BCRYPT_LOG_ROUNDS": "4",
+		"RATELIMIT_ENABLED": "false",
+		"LOG_FORMAT":        "json",
+		"LOG_LEVEL":         "info",
+		"SECRET_KEY":        "k1:c2VjcmV0LWtleS1vZi10aGUtam91cm5leXMtMDAwMDE=",
+		"ENCRYPTION_KEY":    "k1:ZW5jcnlwdGlvbi1rZXktb2YtdGhlLWpvdXJuZXlzMDA=",
+		"CA_ENCRYPTION_KEY": "k1:Y2Eta2V5LW9mLXRoZS1qb3VybmV5cy0wMDAwMDAwMDA=",
 	}
 	if sys.Kind == Embedded {
 		env["DATABASE_URL"] = "sqlite:" + sys.SQLite

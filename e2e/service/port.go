@@ -8,7 +8,7 @@ import (
 // FreePort returns a TCP port of the loopback interface that nobody listened on a
 // moment ago.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed on the next line
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("service: find a free port: %w", err)
 	}

@@ -86,7 +86,7 @@ func unprivileged() (*syscall.Credential, error) {
 func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 
 func (p *Postgres) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(p.tools.PostgresBin, name), args...) //nolint:gosec,noctx // our own tools; stopped by hand
+	cmd := exec.Command(filepath.Join(p.tools.PostgresBin, name), args...)
 	cmd.Dir = p.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "HOME=" + p.dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.owner}
@@ -116,7 +116,7 @@ func (p *Postgres) Start() error {
 	p.proc = proc
 	if err := p.await(30 * time.Second); err != nil {
 		proc.Kill()
-		out, _ := os.ReadFile(filepath.Join(p.dir, "log")) //nolint:errcheck // only adds to the message
+		out, _ := os.ReadFile(filepath.Join(p.dir, "log"))
 		return fmt.Errorf("service: postgres: %w\n%s", err, out)
 	}
 	return nil

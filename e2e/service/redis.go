@@ -45,7 +45,7 @@ func NewRedis(tools Tools) (*Redis, error) {
 // Start starts the server again after Stop or Kill and waits until it answers. A copy
 // put in place with [Redis.Restore] is loaded.
 func (r *Redis) Start() error {
-	cmd := exec.Command(r.tools.RedisServer, //nolint:gosec,noctx // our own tool; stopped by hand
+	cmd := exec.Command(r.tools.RedisServer,
 		"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", r.dir,
 		"--save", "", "--appendonly", "no", "--databases", "16", "--loglevel", "warning")
 	cmd.Dir = r.dir

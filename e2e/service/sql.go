@@ -23,7 +23,7 @@ func (p *Postgres) Exec(ctx context.Context, database, sql string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // the statement's own error counts
+	defer conn.Close(ctx)
 	if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
 		return fmt.Errorf("service: exec: %w", err)
 	}

@@ -47,8 +47,8 @@ func FindTools() (Tools, error) {
 
 func findPostgres() string {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			path = target
 		}
 		if complete(filepath.Dir(path)) {
 			return filepath.Dir(path)
