@@ -3,6 +3,8 @@ package httpx
 import (
 	"context"
 	"net/http"
+
+	"github.com/authy2/backend/platform/authn"
 )
 
 // Access is who may call an operation. The zero value requires a session, so that a
@@ -32,7 +34,8 @@ type Operation struct {
 	Limits []string
 	// Status is the success status; 0 means 200.
 	Status int
-	// Idempotent honours the Idempotency-Key header.
+	// Idempotent honours the Idempotency-Key header. Such an operation does all its
+	// work in database transactions, so that effect and stored answer are one commit.
 	Idempotent bool
 	// Summary is one line for the document; Description may say more (Markdown).
 	Summary, Description string
@@ -58,6 +61,11 @@ type Reply[O any] struct {
 	ETag string
 	// Cookies are set on the answer, except on cross-origin ones.
 	Cookies []*http.Cookie
+	// SignIn is the session that the operation started; the session cookie is set to
+	// its token, except on cross-origin answers. Nil leaves the cookie alone.
+	SignIn *authn.IssuedSession
+	// SignOut removes the session cookie of the request, because its session is over.
+	SignOut bool
 	// Page is set for lists.
 	Page *Page
 }

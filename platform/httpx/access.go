@@ -1,0 +1,68 @@
+package httpx
+
+import (
+	"strings"
+
+	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/authn"
+)
+
+// errCompliance refuses sessions that may only be used to enroll a factor.
+var errCompliance = apperr.New(apperr.Forbidden, apperr.CodeMFAComplianceNeeded,
+	"Set up the second factor that your organization requires first.").With("overall_status", "suspended")
+
+// admit decides whether the caller may use the operation, and notes who it is.
+func (r *route) admit(ex *exchange) error {
+	if r.Access == Public {
+		return nil
+	}
+	header := ex.gin.Request.Header
+	token, byCookie := "", false
+	if authorization, sent := header["Authorization"]; sent { // however malformed: the cookie does not count
+		var ok bool
+		if token, ok = bearerToken(authorization); !ok {
+			return apperr.ErrInvalidAuthFormat
+		}
+		ex.tokenSent = true
+	} else if token = r.api.cookie.read(header); token != "" {
+		byCookie = true
+	} else {
+		return apperr.ErrAuthRequired
+	}
+	if byCookie && !r.safe && !r.api.origins.mayChange(header) {
+		return apperr.ErrCSRF
+	}
+	p, err := r.api.deps.Authenticator.Authenticate(ex.ctx, token)
+	if err != nil {
+		return err
+	}
+	if p.ByCookie != byCookie {
+		own := *p // it may be shared with other requests
+		own.ByCookie = byCookie
+		p = &own
+	}
+	if p.ComplianceOnly && !r.ComplianceOnly {
+		return errCompliance
+	}
+	ex.principal = p
+	ex.token = token
+	ex.ctx = authn.WithPrincipal(ex.ctx, p)
+	return nil
+}
+
+// bearerToken returns the token of an Authorization header that is exactly "Bearer
+// <token>"; the scheme is matched in any case (RFC 9110 §11.1).
+func bearerToken(values []string) (string, bool) {
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, token, ok := strings.Cut(strings.TrimSpace(values[0]), " ")
+	if !ok || !strings.EqualFold(scheme, "bearer") {
+		return "", false
+	}
+	token = strings.TrimLeft(token, " ")
+	if token == "" || strings.ContainsAny(token, " \t") {
+		return "", false
+	}
+	return token, true
+}

@@ -1,0 +1,93 @@
+package httpx
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"github.com/authy2/backend/platform/authn"
+)
+
+// humaContext is embedded under a name that does not shadow its own method Context.
+type humaContext = huma.Context
+
+// exchange is one request to an operation and what becomes of it. It is the context
+// through which huma reads the request; huma writes nothing through it, because every
+// answer is written in one place.
+type exchange struct {
+	humaContext
+	gin       *gin.Context
+	ctx       context.Context
+	route     *route
+	client    authn.Client
+	principal *authn.Principal
+	// tokenSent is true when the request carried a bearer token in due form.
+	tokenSent bool
+	// token is the session token that the request was let in by.
+	token string
+	// body is the request body, once it was read.
+	body []byte
+	out  outcome
+	err  error
+}
+
+// outcome is what a handler replied, without its type.
+type outcome struct {
+	// data points to the payload.
+	data any
+	Reply[struct{}]
+}
+
+func (r *route) newExchange(c *gin.Context) *exchange {
+	ctx := c.Request.Context()
+	return &exchange{humaContext: humagin.NewContext(r.huma, c), gin: c, ctx: ctx, route: r, client: authn.ClientFrom(ctx)}
+}
+
+type exchangeKey struct{}
+
+// exchangeFrom returns the exchange that a handler's context belongs to.
+func exchangeFrom(ctx context.Context) *exchange {
+	return ctx.Value(exchangeKey{}).(*exchange)
+}
+
+// handle lets huma bind the input and call the handler, whose result is in out and err
+// afterwards.
+func (ex *exchange) handle(ctx context.Context) {
+	ex.ctx = context.WithValue(ctx, exchangeKey{}, ex)
+	ex.route.serve(ex)
+}
+
+// Context returns the context of the handler.
+func (ex *exchange) Context() context.Context { return ex.ctx }
+
+// Header returns a request header; several lines of one name are one list (RFC 9110 §5.3).
+func (ex *exchange) Header(name string) string {
+	if values := ex.gin.Request.Header.Values(name); len(values) > 1 {
+		return strings.Join(values, ", ")
+	}
+	return ex.gin.GetHeader(name)
+}
+
+// BodyReader returns the body that was read and checked before.
+func (ex *exchange) BodyReader() io.Reader { return bytes.NewReader(ex.body) }
+
+// SetReadDeadline does nothing: the body was read before.
+func (ex *exchange) SetReadDeadline(time.Time) error { return nil }
+
+// SetStatus does nothing: the answer is written elsewhere.
+func (ex *exchange) SetStatus(int) {}
+
+// SetHeader does nothing: the answer is written elsewhere.
+func (ex *exchange) SetHeader(string, string) {}
+
+// AppendHeader does nothing: the answer is written elsewhere.
+func (ex *exchange) AppendHeader(string, string) {}
+
+// BodyWriter returns a writer that keeps nothing: the answer is written elsewhere.
+func (ex *exchange) BodyWriter() io.Writer { return io.Discard }

@@ -1,0 +1,47 @@
+package httpx
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// origins knows which web origins are ours and which are listed.
+type origins struct {
+	own    string
+	listed map[string]bool
+}
+
+func newOrigins(public *url.URL, listed []string) origins {
+	o := origins{own: strings.ToLower(public.Scheme + "://" + public.Host), listed: make(map[string]bool, len(listed))}
+	for _, l := range listed {
+		o.listed[l] = true
+	}
+	return o
+}
+
+// sameSiteScript reports whether the browser itself says that the request came from a
+// page of this origin (Fetch Metadata). Pages cannot set the header.
+func sameSiteScript(h http.Header) bool {
+	v := h["Sec-Fetch-Site"]
+	return len(v) == 1 && v[0] == "same-origin"
+}
+
+// known reports whether the request names our own or a listed origin.
+func (o origins) known(h http.Header) bool {
+	v := h["Origin"]
+	return len(v) == 1 && (strings.EqualFold(v[0], o.own) || o.listed[v[0]])
+}
+
+// mayChange reports whether a request that authenticates by cookie may change
+// something: it must prove that one of our own or listed pages sent it. A browser always
+// can; a request that says nothing about its origin cannot.
+func (o origins) mayChange(h http.Header) bool {
+	return sameSiteScript(h) || o.known(h)
+}
+
+// mayKeepCookies reports whether the answer may set cookies: not on an answer to a
+// foreign page. A request without Origin comes from no page, or from a plain navigation.
+func (o origins) mayKeepCookies(h http.Header) bool {
+	return len(h["Origin"]) == 0 || o.mayChange(h)
+}

@@ -1,0 +1,51 @@
+package httpx
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/clock"
+)
+
+// Settings are the facts about this installation that the edge needs.
+type Settings struct {
+	// PublicURL is the address that clients use. Its origin is the same origin of the
+	// CSRF rule; links and the document's server start with it.
+	PublicURL string
+	// Version is the release shown in the document.
+	Version string
+	// CORSOrigins are the exact origins whose scripts may call the API with cookies.
+	CORSOrigins []string
+	// TrustedProxies are the networks whose X-Forwarded-* headers are believed.
+	TrustedProxies []netip.Prefix
+	// BodyLimit is the largest request body in bytes; 0 means [DefaultBodyLimit].
+	BodyLimit int64
+	// Tags describe the groups of operations in the document, by name. A tag that an
+	// operation uses and that is missing here is described by its name alone.
+	Tags map[string]string
+}
+
+// Deps are the parts of the platform that the edge works with.
+type Deps struct {
+	// Log receives access lines and errors.
+	Log *slog.Logger
+	// Clock tells the time of access lines, cookies and stored answers.
+	Clock clock.Clock
+	// Random is the source of nonces; production gives crypto/rand.Reader.
+	Random io.Reader
+	// Authenticator judges session tokens.
+	Authenticator authn.Authenticator
+	// Metrics is where request counters are registered; nil registers none.
+	Metrics prometheus.Registerer
+}
+
+// DefaultBodyLimit is the largest body that is read unless Settings say otherwise.
+const DefaultBodyLimit = 1 << 20
+
+// bodyTimeout bounds how long a client may take to send its body.
+const bodyTimeout = 15 * time.Second
