@@ -2,6 +2,10 @@ module github.com/authy2/backend/platform
 
 go 1.26.0
 
+require github.com/authy2/backend/migrations v0.0.0
+
+replace github.com/authy2/backend/migrations => ../migrations
+
 require (
 	github.com/bytedance/gopkg v0.1.3 // indirect
 	github.com/bytedance/sonic v1.15.0 // indirect
