@@ -1,0 +1,120 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/fx"
+
+	"github.com/authy2/backend/platform/cache"
+	"github.com/authy2/backend/platform/clock"
+	"github.com/authy2/backend/platform/config"
+	"github.com/authy2/backend/platform/crypto"
+	"github.com/authy2/backend/platform/database"
+	"github.com/authy2/backend/platform/events"
+	"github.com/authy2/backend/platform/id"
+	"github.com/authy2/backend/platform/jobs"
+	"github.com/authy2/backend/platform/privacy"
+	"github.com/authy2/backend/platform/secret"
+)
+
+// parts are the parts of the platform. Their constructors do no I/O; [App] starts and
+// stops them in an order of its own.
+type parts struct {
+	platform  config.Platform
+	metrics   *prometheus.Registry
+	db        *database.DB
+	dbClock   *database.Clock // nil when Options give a clock
+	clock     clock.Clock
+	redis     redis.UniversalClient // nil without a Redis URL
+	sliding   cache.Sliding
+	store     cache.Store
+	bus       *events.Bus
+	jobs      *jobs.Client
+	keys      *crypto.Keyring
+	sealing   *crypto.Keyring
+	tokens    *crypto.Tokens
+	passwords *crypto.Passwords
+	privacy   *privacy.Registry
+	// keyless is true when a master key is missing, as it may be for commands that
+	// store nothing.
+	keyless bool
+}
+
+// newParts makes every part of the platform.
+func newParts(o Options) (*parts, error) {
+	p := &parts{platform: o.Loaded.Platform, metrics: o.Metrics, bus: events.NewBus(), privacy: privacy.NewRegistry(), tokens: crypto.NewTokens(o.Rand)}
+	var err error
+	settings := o.Database
+	settings.URL, settings.Exclusive = p.platform.Database.URL, o.Serve
+	if p.db, err = database.Open(settings, o.Log); err != nil {
+		return nil, err
+	}
+	if p.clock = o.Clock; p.clock == nil {
+		p.dbClock = database.NewClock(p.db, clock.System{}, o.Log)
+		p.clock = p.dbClock
+	}
+	if err := p.openCache(); err != nil {
+		return nil, err
+	}
+	if err := p.openKeys(o); err != nil {
+		return nil, err
+	}
+	p.passwords = crypto.NewPasswords(p.platform.Password.BcryptLogRounds, 0, clock.System{}, o.Log, o.Metrics)
+	p.jobs = jobs.New(p.db, p.clock, o.Log, jobs.Settings{
+		InProcess: o.Serve && p.platform.Jobs.InProcess, Registerer: o.Metrics,
+	})
+	return p, nil
+}
+
+// openCache chooses Redis or this process's memory.
+func (p *parts) openCache() error {
+	if p.platform.Redis.URL.Empty() {
+		p.sliding, p.store = cache.NewMemorySliding(p.clock), cache.NewMemoryStore(p.clock)
+		return nil
+	}
+	var err error
+	if p.redis, err = cache.OpenRedis(cache.Settings{URL: p.platform.Redis.URL}); err != nil {
+		return err
+	}
+	p.sliding, p.store = cache.NewRedisSliding(p.redis), cache.NewRedisStore(p.redis)
+	return nil
+}
+
+// openKeys reads the master keys. A missing one is replaced by one of this process, so
+// that a system can be built and looked at; [App.Start] refuses to run on it.
+func (p *parts) openKeys(o Options) error {
+	open := func(name string, given secret.String) (*crypto.Keyring, error) {
+		if given.Empty() {
+			p.keyless = true
+			given = p.tokens.New() // 32 bytes in base64, which is one form of a key
+		}
+		ring, err := crypto.ParseKeyring(given)
+		if err != nil {
+			return nil, fmt.Errorf("kernel: %s: %w", name, err)
+		}
+		return ring, nil
+	}
+	var err error
+	if p.keys, err = open("SECRET_KEY", p.platform.Keys.Secret); err != nil {
+		return err
+	}
+	p.sealing, err = open("ENCRYPTION_KEY", p.platform.Keys.Encryption)
+	return err
+}
+
+// provide hands the parts to the modules.
+func (p *parts) provide(o Options) fx.Option {
+	return fx.Module(platformName,
+		fx.Supply(p.platform, p.db, p.bus, p.jobs, p.keys, p.tokens, p.passwords, p.privacy, o.Log),
+		fx.Supply(fx.Annotate(p.sealing, fx.ResultTags(`name:"encryption"`))),
+		fx.Provide(
+			func() clock.Clock { return p.clock },
+			func() id.Source { return o.IDs },
+			func() cache.Sliding { return p.sliding },
+			func() cache.Store { return p.store },
+			func() prometheus.Registerer { return p.metrics },
+		),
+	)
+}
