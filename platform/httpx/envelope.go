@@ -52,7 +52,7 @@ func newEncoder() *encoder {
 		options:     writeOptions(),
 		jsonType:    []string{mediaJSON}[:1:1],
 		problemType: []string{mediaProblem}[:1:1],
-		buffers: sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 1024)) }},
+		buffers:     sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 1024)) }},
 	}
 }
 

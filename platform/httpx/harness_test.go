@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/clock"
 	"github.com/authy2/backend/platform/httpx"
+	"github.com/authy2/backend/platform/platformtest"
 	"github.com/authy2/backend/platform/secret"
 )
 
@@ -44,6 +44,8 @@ func (tokens) Authenticate(_ context.Context, token string) (*authn.Principal, e
 	switch token {
 	case goodToken:
 		return &authn.Principal{SessionID: "s1", UserID: "u1", Account: authn.Account{Profile: []byte(`{"id":"u1"}`)}}, nil
+	case "other-token":
+		return &authn.Principal{SessionID: "s3", UserID: "u3"}, nil
 	case limitedToken:
 		return &authn.Principal{SessionID: "s2", UserID: "u2", ComplianceOnly: true}, nil
 	case "expired-token":
@@ -333,28 +335,11 @@ func errorType(t testing.TB, w *httptest.ResponseRecorder) string {
 }
 
 // golden compares a whole answer, status and headers included, with a file.
-// UPDATE_GOLDEN=1 writes the file.
 func golden(t *testing.T, name string, w *httptest.ResponseRecorder) {
 	t.Helper()
 	var b bytes.Buffer
 	_, _ = b.WriteString(w.Result().Status + "\n")
 	_ = w.Result().Header.Write(&b)
 	_, _ = b.WriteString("\n" + w.Body.String() + "\n")
-	got := strings.ReplaceAll(b.String(), "\r\n", "\n")
-	path := filepath.Join("testdata", "golden", name+".txt")
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
-	}
+	platformtest.Golden(t, filepath.Join("testdata", "golden", name+".txt"), bytes.ReplaceAll(b.Bytes(), []byte("\r\n"), []byte("\n")))
 }

@@ -148,21 +148,26 @@ func ginPath(path string) string {
 // answer serves one request to the operation.
 func (r *route) answer(c *gin.Context) {
 	ex := r.newExchange(c)
-	if err := r.run(ex); err != nil {
+	if err := r.prepare(ex); err != nil {
 		r.api.fail(ex, err)
+		return
+	}
+	if r.Idempotent && r.api.deps.Answers != nil && len(c.Request.Header["Idempotency-Key"]) > 0 {
+		r.api.answerOnce(ex)
+		return
+	}
+	ex.handle(ex.ctx)
+	if ex.err != nil {
+		r.api.fail(ex, ex.err)
 		return
 	}
 	r.api.succeed(ex)
 }
 
-// run brings a request to its handler: who is calling, how often, with what.
-func (r *route) run(ex *exchange) error {
+// prepare judges a request before its handler runs: who is calling, how often, with what.
+func (r *route) prepare(ex *exchange) error {
 	if err := r.admit(ex); err != nil {
 		return err
 	}
-	if err := r.check(ex); err != nil {
-		return err
-	}
-	ex.handle(ex.ctx)
-	return ex.err
+	return r.check(ex)
 }

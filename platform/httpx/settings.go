@@ -40,6 +40,9 @@ type Deps struct {
 	Random io.Reader
 	// Authenticator judges session tokens.
 	Authenticator authn.Authenticator
+	// Answers keeps the answers of operations with an Idempotency-Key. Nil makes the
+	// header have no effect, for callers that only want the document.
+	Answers *Answers
 	// Metrics is where request counters are registered; nil registers none.
 	Metrics prometheus.Registerer
 }
