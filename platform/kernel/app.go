@@ -166,7 +166,9 @@ func (a *App) Jobs() *jobs.Client { return a.parts.jobs }
 func (a *App) Commands() []Command { return slices.Clone(a.found.commands) }
 
 // Actions returns the names of the facts that modules record, sorted.
-func (a *App) Actions() []string { return slices.Compact(slices.Sorted(slices.Values(a.found.actions))) }
+func (a *App) Actions() []string {
+	return slices.Compact(slices.Sorted(slices.Values(a.found.actions)))
+}
 
 // Health asks every dependency how it is.
 func (a *App) Health(ctx context.Context) Health { return a.health.report(ctx) }
