@@ -135,7 +135,7 @@ func (l *loading) complainUnknown(source, path, name string) {
 		key = path + delimiter + name
 	}
 	have := l.schema.siblings(key)
-	if path == listedKey {
+	if path+delimiter == modulePrefix {
 		noun = "module"
 	}
 	hint := didYouMean(name, have)

@@ -19,7 +19,7 @@ const (
 	fileSuffix   = "_file"
 	// listedKey is where MODULES is kept. It has no spelling in YAML, where each module
 	// has its own switch.
-	listedKey = "modules"
+	listedKey = "MODULES"
 )
 
 var (
