@@ -81,6 +81,7 @@ func New(s Settings, d Deps) (*API, error) {
 		return nil, err
 	}
 	a.huma = huma.NewAPI(a.humaConfig(public), adapter{Adapter: humagin.New(a.engine, huma.Config{OpenAPI: &huma.OpenAPI{}}).Adapter(), api: a})
+	a.mountDocs()
 	return a, nil
 }
 

@@ -234,7 +234,7 @@ func (f *fixture) operations() []httpx.Endpoint {
 				}
 				return httpx.OK(httpx.Empty{}), in.Check(`"v1"`)
 			}),
-		httpx.Op(httpx.Operation{ID: "read-me", Method: http.MethodGet, Path: "/api/v1/me", Summary: "Read me", Tag: "Me", ResultExample: meData{User: []byte(`{"id":"u1"}`)}}, f.me),
+		httpx.Op(httpx.Operation{ID: "read-me", Method: http.MethodGet, Path: "/api/v1/me", Summary: "Read me", Tag: "Me", ResultExample: meData{User: []byte(`{"id":"u1","name":"Ann","tags":[],"made":"2026-03-04T05:06:07Z"}`)}}, f.me),
 		httpx.Op(httpx.Operation{ID: "enroll", Method: http.MethodPost, Path: "/api/v1/enroll", ComplianceOnly: true, Summary: "Enroll", Tag: "Me", ResultExample: httpx.Empty{}}, f.nothing),
 		httpx.Op(httpx.Operation{ID: "log-in", Method: http.MethodPost, Path: "/api/v1/login", Access: httpx.Public, Summary: "Log in", Tag: "Me", ResultExample: httpx.Empty{}},
 			func(context.Context, *struct{}) (*httpx.Reply[httpx.Empty], error) {
