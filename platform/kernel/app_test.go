@@ -40,6 +40,7 @@ func (j *journal) all() []string {
 func TestRoutesAreSortedHoweverTheGroupArrives(t *testing.T) {
 	t.Parallel()
 	want := []string{
+		"GET /api/docs public platform", "GET /api/openapi.json public platform",
 		"GET /api/health public platform", "GET /api/health/live public platform", "GET /api/health/ready public platform",
 		"GET /api/v1/bear public bear", "GET /api/v1/bear/private signed-in bear", "GET /bear.txt raw bear",
 		"GET /api/v1/crow public crow", "GET /api/v1/crow/private signed-in crow", "GET /crow.txt raw crow",

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/authy2/backend/platform/authn"
@@ -60,7 +61,11 @@ func collect(plan *Plan, contributions []Contribution, authenticator authn.Authe
 	slices.SortFunc(contributions, func(a, b Contribution) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Module, b.Module))
 	})
-	c := &collected{}
+	c := &collected{routes: []Route{
+		// What the edge itself serves.
+		{Method: http.MethodGet, Path: "/api/docs", Access: AccessPublic, Module: platformName},
+		{Method: http.MethodGet, Path: "/api/openapi.json", Access: AccessPublic, Module: platformName},
+	}}
 	problems := present(plan, contributions)
 	_, nobody := authenticator.(authn.NoAuthenticator)
 	declared := limits(plan)

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/authy2/backend/platform/clock"
 	"github.com/authy2/backend/platform/migrate"
 )
 
@@ -49,6 +50,7 @@ func (a *App) startPlatform(lifecycle fx.Lifecycle) {
 		stages = append(stages, stage{name: "redis", stop: func(context.Context) error { return p.redis.Close() }})
 	}
 	stages = append(stages,
+		stage{name: "invalidation log", start: p.invalidation.Start, stop: p.invalidation.Stop},
 		stage{name: "password pool", start: p.passwords.Start, stop: p.passwords.Stop},
 	)
 	for _, s := range stages {
@@ -59,10 +61,23 @@ func (a *App) startPlatform(lifecycle fx.Lifecycle) {
 // startServing lays down the last steps of the start, which are the first of the stop.
 func (a *App) startServing(lifecycle fx.Lifecycle) {
 	p := a.parts
-	lifecycle.Append(stage{name: "jobs", start: p.jobs.Start, stop: p.jobs.Stop}.hook())
+	lifecycle.Append(stage{name: "jobs", start: p.jobs.Start, stop: a.share(p.jobs.Stop)}.hook())
 	if a.options.Serve {
 		a.serving = newListeners(a)
-		lifecycle.Append(stage{name: "http", start: a.serving.start, stop: a.serving.stop}.hook())
+		lifecycle.Append(stage{name: "http", start: a.serving.start, stop: a.share(a.serving.stop)}.hook())
+	}
+}
+
+// share leaves a stage half of the time that is left, so that one that takes too long
+// does not keep those after it from writing back what they hold.
+func (a *App) share(stop func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if deadline, ok := ctx.Deadline(); ok {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, deadline.Sub(clock.System{}.Now())/2)
+			defer cancel()
+		}
+		return stop(ctx)
 	}
 }
 

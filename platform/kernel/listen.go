@@ -3,27 +3,26 @@ package kernel
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
+	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/telemetry"
 )
 
 // listeners are the addresses that the system answers on.
 type listeners struct {
 	log     *slog.Logger
-	servers []*server
+	servers []*listener
 }
 
-// server is one address with what answers there.
-type server struct {
-	name, addr string
-	http       *http.Server
-	bound      net.Addr
-	done       chan error
+// listener is one address with what answers there.
+type listener struct {
+	name   string
+	server *httpx.Server
+	bound  net.Addr
+	done   chan error
 }
 
 // newListeners prepares the API's address and, where it has one, that of the metrics.
@@ -39,37 +38,37 @@ func newListeners(a *App) *listeners {
 }
 
 func (l *listeners) add(name, addr string, handler http.Handler) {
-	l.servers = append(l.servers, &server{name: name, addr: addr, http: &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug),
-		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 75 * time.Second, MaxHeaderBytes: 64 << 10,
-	}})
+	l.servers = append(l.servers, &listener{name: name, server: httpx.NewServer(addr, handler, l.log)})
 }
 
 // start listens on every address. An address that is taken is an error.
 func (l *listeners) start(ctx context.Context) error {
 	for _, s := range l.servers {
-		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.addr)
+		bound, err := s.server.Listen(ctx)
 		if err != nil {
-			return errors.Join(fmt.Errorf("listen on %s: %w", s.addr, err), l.stop(ctx))
+			return errors.Join(err, l.stop(ctx))
 		}
-		s.bound, s.done = listener.Addr(), make(chan error, 1)
-		go func() { s.done <- s.http.Serve(listener) }()
-		l.log.InfoContext(ctx, "listening", "for", s.name, "address", s.bound.String())
+		s.bound, s.done = bound, make(chan error, 1)
+		go func() {
+			err := s.server.Serve()
+			if err != nil {
+				l.log.ErrorContext(ctx, "serving ended", "for", s.name, "err", err)
+			}
+			s.done <- err
+		}()
+		l.log.InfoContext(ctx, "listening", "for", s.name, "address", bound.String())
 	}
 	return nil
 }
 
-// stop finishes the requests under way.
+// stop finishes the requests under way, and cuts those that take longer than ctx allows.
 func (l *listeners) stop(ctx context.Context) error {
 	var problems []error
 	for _, s := range l.servers {
 		if s.done == nil {
 			continue
 		}
-		problems = append(problems, s.http.Shutdown(ctx))
-		if err := <-s.done; !errors.Is(err, http.ErrServerClosed) {
-			problems = append(problems, err)
-		}
+		problems = append(problems, s.server.Stop(ctx), <-s.done)
 		s.done = nil
 	}
 	return errors.Join(problems...)

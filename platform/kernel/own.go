@@ -3,10 +3,28 @@ package kernel
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/authy2/backend/platform/httpx"
+	"github.com/authy2/backend/platform/jobs"
 	"github.com/authy2/backend/platform/telemetry"
 )
+
+const (
+	pruneEvery   = 15 * time.Minute
+	pruneTimeout = time.Minute
+	// keepInvalidations is how long entries stay. A cached value that is older is read
+	// again, so it only has to be longer than most sessions live.
+	keepInvalidations = 24 * time.Hour
+)
+
+// counted makes a job of a function that counts what it did.
+func counted(name string, fn func(ctx context.Context) (int64, error)) func(context.Context) (jobs.Report, error) {
+	return func(ctx context.Context) (jobs.Report, error) {
+		n, err := fn(ctx)
+		return jobs.Report{name: n}, err
+	}
+}
 
 // contribution is the kernel's own: health, and the metrics where they have a token and
 // no address of their own.
@@ -15,7 +33,20 @@ func (a *App) contribution() Contribution {
 	c := Contribution{
 		Module:    platformName,
 		Endpoints: a.health.endpoints(),
-		Health:    []HealthCheck{{Name: "database", Critical: true, Check: p.db.Ping}},
+		Health:    []HealthCheck{{Name: "database", Critical: true, Check: p.db.Ping}, {Name: "invalidation", Check: p.invalidation.Check}},
+		Jobs: []jobs.Periodic{
+			{
+				Name: "prune_idempotency", Doc: "Removes the answers of repeatable requests whose day is over.",
+				Every: pruneEvery, Timeout: pruneTimeout, Run: counted("removed", p.answers.Prune),
+			},
+			{
+				Name: "prune_invalidations", Doc: "Removes entries of the invalidation log that no cached value is older than.",
+				Every: pruneEvery, Timeout: pruneTimeout,
+				Run: counted("removed", func(ctx context.Context) (int64, error) {
+					return p.invalidation.Prune(ctx, p.clock.Now().Add(-keepInvalidations))
+				}),
+			},
+		},
 	}
 	if p.dbClock != nil {
 		c.Health = append(c.Health, HealthCheck{Name: "clock", Critical: true, Check: p.dbClock.Check})

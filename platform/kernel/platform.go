@@ -13,7 +13,9 @@ import (
 	"github.com/authy2/backend/platform/crypto"
 	"github.com/authy2/backend/platform/database"
 	"github.com/authy2/backend/platform/events"
+	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/id"
+	"github.com/authy2/backend/platform/invalidation"
 	"github.com/authy2/backend/platform/jobs"
 	"github.com/authy2/backend/platform/privacy"
 	"github.com/authy2/backend/platform/secret"
@@ -22,21 +24,23 @@ import (
 // parts are the parts of the platform. Their constructors do no I/O; [App] starts and
 // stops them in an order of its own.
 type parts struct {
-	platform  config.Platform
-	metrics   *prometheus.Registry
-	db        *database.DB
-	dbClock   *database.Clock // nil when Options give a clock
-	clock     clock.Clock
-	redis     redis.UniversalClient // nil without a Redis URL
-	sliding   cache.Sliding
-	store     cache.Store
-	bus       *events.Bus
-	jobs      *jobs.Client
-	keys      *crypto.Keyring
-	sealing   *crypto.Keyring
-	tokens    *crypto.Tokens
-	passwords *crypto.Passwords
-	privacy   *privacy.Registry
+	platform     config.Platform
+	metrics      *prometheus.Registry
+	db           *database.DB
+	dbClock      *database.Clock // nil when Options give a clock
+	clock        clock.Clock
+	redis        redis.UniversalClient // nil without a Redis URL
+	sliding      cache.Sliding
+	store        cache.Store
+	bus          *events.Bus
+	jobs         *jobs.Client
+	keys         *crypto.Keyring
+	sealing      *crypto.Keyring
+	tokens       *crypto.Tokens
+	passwords    *crypto.Passwords
+	privacy      *privacy.Registry
+	answers      *httpx.Answers
+	invalidation *invalidation.Log
 	// keyless is true when a master key is missing, as it may be for commands that
 	// store nothing.
 	keyless bool
@@ -62,6 +66,9 @@ func newParts(o Options) (*parts, error) {
 		return nil, err
 	}
 	p.passwords = crypto.NewPasswords(p.platform.Password.BcryptLogRounds, 0, clock.System{}, o.Log, o.Metrics)
+	// The log measures how old its knowledge is, which is this machine's own business.
+	p.invalidation = invalidation.New(p.db, clock.System{}, o.Log, invalidation.Settings{})
+	p.answers = httpx.NewAnswers(p.db, p.store, p.keys, p.clock, o.Rand, o.Log)
 	p.jobs = jobs.New(p.db, p.clock, o.Log, jobs.Settings{
 		InProcess: o.Serve && p.platform.Jobs.InProcess, Registerer: o.Metrics,
 	})
@@ -107,7 +114,7 @@ func (p *parts) openKeys(o Options) error {
 // provide hands the parts to the modules.
 func (p *parts) provide(o Options) fx.Option {
 	return fx.Module(platformName,
-		fx.Supply(p.platform, p.db, p.bus, p.jobs, p.keys, p.tokens, p.passwords, p.privacy, o.Log),
+		fx.Supply(p.platform, p.db, p.bus, p.jobs, p.invalidation, p.keys, p.tokens, p.passwords, p.privacy, o.Log),
 		fx.Supply(fx.Annotate(p.sealing, fx.ResultTags(`name:"encryption"`))),
 		fx.Provide(
 			func() clock.Clock { return p.clock },
