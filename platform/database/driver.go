@@ -38,6 +38,7 @@ type conn struct {
 	driver.Conn
 	observe  observer
 	prepared preparer
+	reused   bool
 }
 
 var (
@@ -51,17 +52,26 @@ var (
 	_ driver.NamedValueChecker  = (*conn)(nil)
 )
 
+// translate translates an error of the driver. A connection that broke while it was idle
+// is left to database/sql, which tries another; a new one that breaks is an outage.
+func (c *conn) translate(err error) error {
+	if err == driver.ErrBadConn && c.reused { //nolint:errorlint // database/sql compares it bare
+		return err
+	}
+	return Translate(err)
+}
+
 func (c *conn) seen(ctx context.Context, query string) {
 	if c.observe != nil {
 		c.observe(ctx, query)
 	}
 }
 
-// BeginTx begins a transaction whose Commit translates its error.
+// BeginTx begins a transaction.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	inner, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
 	if err != nil {
-		return nil, Translate(err)
+		return nil, c.translate(err)
 	}
 	return inner, nil
 }
@@ -69,7 +79,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 // PrepareContext prepares a statement on the server.
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	inner, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
-	return inner, Translate(err)
+	return inner, c.translate(err)
 }
 
 // ExecContext runs a statement without rows.
@@ -77,10 +87,10 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	c.seen(ctx, query)
 	if ctx.Value(preparedKey{}) != nil {
 		result, err := c.prepared.exec(ctx, c.Conn, query, args)
-		return result, Translate(err)
+		return result, c.translate(err)
 	}
 	result, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
-	return result, Translate(err)
+	return result, c.translate(err)
 }
 
 // QueryContext runs a statement with rows.
@@ -94,18 +104,19 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 		inner, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 	}
 	if err != nil {
-		return nil, Translate(err)
+		return nil, c.translate(err)
 	}
 	return &rows{Rows: inner}, nil
 }
 
 // Ping asks whether the database answers.
 func (c *conn) Ping(ctx context.Context) error {
-	return Translate(c.Conn.(driver.Pinger).Ping(ctx))
+	return c.translate(c.Conn.(driver.Pinger).Ping(ctx))
 }
 
 // ResetSession refuses a connection that died or was left inside a transaction.
 func (c *conn) ResetSession(ctx context.Context) error {
+	c.reused = true
 	return c.Conn.(driver.SessionResetter).ResetSession(ctx)
 }
 

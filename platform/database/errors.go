@@ -47,8 +47,9 @@ func IsNotFound(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 // IsUnique reports whether err is a violation of a unique constraint or unique index.
 // constraint names it; empty matches any. SQLite does not tell the name of the index, only
 // its columns, so there the name matches when it is the table's name, an underscore, the
-// columns joined by underscores, and any of the suffixes _key, _idx, _unique and _pkey:
-// identity_users_email_key for identity_users.email. Constraints are named that way.
+// columns joined by underscores, and any of the suffixes _key, _idx and _unique or none:
+// identity_users_email_key for identity_users.email. The primary key is <table>_pkey.
+// Constraints are named that way.
 func IsUnique(err error, constraint string) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -58,27 +59,29 @@ func IsUnique(err error, constraint string) bool {
 	if !errors.As(err, &lite) {
 		return false
 	}
+	primary := false
 	switch lite.Code() {
-	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+	case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+		primary = true
 	default:
 		return false
 	}
-	return constraint == "" || slices.Contains(sqliteNames(lite.Error()), constraint)
+	return constraint == "" || slices.Contains(sqliteNames(lite.Error(), primary), constraint)
 }
 
-// sqliteNames returns the names that a constraint may have, from SQLite's message
+// sqliteNames returns the names that a violated constraint may have, from SQLite's message
 // "UNIQUE constraint failed: table.column, table.column" or, for an index on an
 // expression, "UNIQUE constraint failed: index 'name'".
-func sqliteNames(message string) []string {
-	_, rest, ok := strings.Cut(message, "constraint failed: ")
-	if i := strings.LastIndex(rest, "constraint failed: "); i >= 0 {
-		rest = rest[i+len("constraint failed: "):]
-	}
-	if !ok {
+func sqliteNames(message string, primary bool) []string {
+	const marker = "constraint failed: "
+	i := strings.LastIndex(message, marker)
+	if i < 0 {
 		return nil
 	}
+	rest := message[i+len(marker):]
 	if i := strings.LastIndex(rest, " ("); i >= 0 {
-		rest = rest[:i]
+		rest = rest[:i] // the code at the end
 	}
 	if name, ok := strings.CutPrefix(rest, "index '"); ok {
 		return []string{strings.TrimSuffix(name, "'")}
@@ -94,8 +97,11 @@ func sqliteNames(message string) []string {
 		}
 		base += "_" + name
 	}
-	table, _, _ := strings.Cut(rest, ".")
-	return []string{base, base + "_key", base + "_idx", base + "_unique", base + "_pkey", table + "_pkey"}
+	if primary {
+		table, _, _ := strings.Cut(rest, ".")
+		return []string{table + "_pkey"}
+	}
+	return []string{base, base + "_key", base + "_idx", base + "_unique"}
 }
 
 // retryable reports whether the database asks to run the transaction again.
@@ -116,7 +122,7 @@ func retryable(err error) bool {
 // returns any other error as it is. Everything that runs through this package is
 // translated already; it is exported for what uses [DB.Pool] directly.
 func Translate(err error) error {
-	if err == nil || err == driver.ErrBadConn || err == driver.ErrSkip || err == io.EOF || //nolint:errorlint // database/sql compares these bare
+	if err == nil || err == driver.ErrSkip || err == io.EOF || //nolint:errorlint // database/sql compares these bare
 		errors.Is(err, sql.ErrNoRows) || errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -149,7 +155,8 @@ func outage(err error) bool {
 	var network net.Error
 	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, sql.ErrConnDone)
+		errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, driver.ErrBadConn)
 }
 
 // outageSQLState reports whether a PostgreSQL error code means an outage.

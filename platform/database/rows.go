@@ -3,6 +3,7 @@ package database
 import (
 	"database/sql/driver"
 	"reflect"
+	"time"
 )
 
 // rows are the rows of either driver, with translated errors.
@@ -16,8 +17,16 @@ var (
 	_ driver.RowsColumnTypeScanType         = (*rows)(nil)
 )
 
-// Next reads the next row.
-func (r *rows) Next(dest []driver.Value) error { return Translate(r.Rows.Next(dest)) }
+// Next reads the next row. Times are in UTC wherever this machine stands.
+func (r *rows) Next(dest []driver.Value) error {
+	err := r.Rows.Next(dest)
+	for i, v := range dest {
+		if t, ok := v.(time.Time); ok {
+			dest[i] = t.UTC()
+		}
+	}
+	return Translate(err)
+}
 
 // ColumnTypeDatabaseTypeName returns the database's name of a column's type.
 func (r *rows) ColumnTypeDatabaseTypeName(i int) string {
