@@ -128,7 +128,7 @@ func (a *App) newAPI(authenticator authn.Authenticator) (*httpx.API, error) {
 		CORSOrigins: a.parts.platform.HTTP.CORSOrigins, TrustedProxies: a.parts.platform.HTTP.TrustedProxies,
 	}, httpx.Deps{
 		Log: a.log, Clock: a.parts.clock, Random: a.options.Rand, Authenticator: authenticator, Metrics: a.parts.metrics,
-		Answers: a.parts.answers,
+		Answers: a.parts.answers, Limiter: a.parts.limiter,
 	})
 }
 

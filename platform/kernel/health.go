@@ -124,7 +124,7 @@ func (h *health) endpoints() []httpx.Endpoint {
 	return []httpx.Endpoint{
 		httpx.Op(httpx.Operation{
 			ID: "get-health", Method: http.MethodGet, Path: "/api/health", Access: httpx.Public,
-			Summary: "Tell how the service and its dependencies are", Tag: "health", Errors: []int{http.StatusServiceUnavailable},
+			Summary: "Health of the service", Tag: "health", Errors: []int{http.StatusServiceUnavailable},
 			Description:   "Answers 503 when something is down that the service cannot work without; `details` then hold the same members.",
 			ResultExample: Health{Status: statusHealthy, Service: serviceName, Version: "1.0.0", Checks: up},
 		}, func(ctx context.Context, _ *struct{}) (*httpx.Reply[Health], error) {
@@ -137,14 +137,14 @@ func (h *health) endpoints() []httpx.Endpoint {
 		}),
 		httpx.Op(httpx.Operation{
 			ID: "get-liveness", Method: http.MethodGet, Path: "/api/health/live", Access: httpx.Public,
-			Summary: "Tell that the process runs", Tag: "health", ResultExample: Life{Status: "alive"},
+			Summary: "The process runs", Tag: "health", ResultExample: Life{Status: "alive"},
 			Description: "For the liveness probe of an orchestrator: it asks nothing of any dependency.",
 		}, func(context.Context, *struct{}) (*httpx.Reply[Life], error) {
 			return httpx.OK(Life{Status: "alive"}), nil
 		}),
 		httpx.Op(httpx.Operation{
 			ID: "get-readiness", Method: http.MethodGet, Path: "/api/health/ready", Access: httpx.Public,
-			Summary: "Tell whether requests may be sent here", Tag: "health", Errors: []int{http.StatusServiceUnavailable},
+			Summary: "Ready for requests", Tag: "health", Errors: []int{http.StatusServiceUnavailable},
 			Description:   "For the readiness probe of an orchestrator: 503 while the database is out of reach, while this machine's clock is wrong, and while the process starts or stops.",
 			ResultExample: Readiness{Status: "ready", Checks: up},
 		}, func(ctx context.Context, _ *struct{}) (*httpx.Reply[Readiness], error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/authy2/backend/platform/invalidation"
 	"github.com/authy2/backend/platform/jobs"
 	"github.com/authy2/backend/platform/privacy"
+	"github.com/authy2/backend/platform/ratelimit"
 	"github.com/authy2/backend/platform/secret"
 )
 
@@ -32,6 +33,9 @@ type parts struct {
 	redis        redis.UniversalClient // nil without a Redis URL
 	sliding      cache.Sliding
 	store        cache.Store
+	limiter      *ratelimit.Limiter
+	growing      ratelimit.Growing
+	guard        *ratelimit.Guard
 	bus          *events.Bus
 	jobs         *jobs.Client
 	keys         *crypto.Keyring
@@ -65,6 +69,9 @@ func newParts(o Options) (*parts, error) {
 	if err := p.openKeys(o); err != nil {
 		return nil, err
 	}
+	if err := p.openLimits(o.Plan); err != nil {
+		return nil, err
+	}
 	p.passwords = crypto.NewPasswords(p.platform.Password.BcryptLogRounds, 0, clock.System{}, o.Log, o.Metrics)
 	// The log measures how old its knowledge is, which is this machine's own business.
 	p.invalidation = invalidation.New(p.db, clock.System{}, o.Log, invalidation.Settings{})
@@ -86,6 +93,26 @@ func (p *parts) openCache() error {
 		return err
 	}
 	p.sliding, p.store = cache.NewRedisSliding(p.redis), cache.NewRedisStore(p.redis)
+	return nil
+}
+
+// openLimits makes what slows callers down.
+func (p *parts) openLimits(plan *Plan) error {
+	var declared []ratelimit.Limit
+	rates := map[string]string{}
+	for _, m := range plan.on {
+		for _, l := range m.Limits {
+			declared = append(declared, l)
+			rates[l.Name] = p.platform.RateLimit.Rates[l.Name]
+		}
+	}
+	settings := ratelimit.Settings{Redis: p.redis, Enabled: p.platform.RateLimit.Enabled}
+	var err error
+	if p.limiter, err = ratelimit.NewLimiter(declared, rates, settings); err != nil {
+		return err
+	}
+	p.growing = ratelimit.NewGrowing(settings, p.clock)
+	p.guard = ratelimit.NewGuard(p.growing, p.store, p.keys.Derive("sign-in guard"), settings.Enabled)
 	return nil
 }
 
@@ -114,13 +141,14 @@ func (p *parts) openKeys(o Options) error {
 // provide hands the parts to the modules.
 func (p *parts) provide(o Options) fx.Option {
 	return fx.Module(platformName,
-		fx.Supply(p.platform, p.db, p.bus, p.jobs, p.invalidation, p.keys, p.tokens, p.passwords, p.privacy, o.Log),
+		fx.Supply(p.platform, p.db, p.bus, p.jobs, p.invalidation, p.limiter, p.guard, p.keys, p.tokens, p.passwords, p.privacy, o.Log),
 		fx.Supply(fx.Annotate(p.sealing, fx.ResultTags(`name:"encryption"`))),
 		fx.Provide(
 			func() clock.Clock { return p.clock },
 			func() id.Source { return o.IDs },
 			func() cache.Sliding { return p.sliding },
 			func() cache.Store { return p.store },
+			func() ratelimit.Growing { return p.growing },
 			func() prometheus.Registerer { return p.metrics },
 		),
 	)
