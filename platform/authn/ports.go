@@ -118,6 +118,10 @@ type Decision struct {
 	Verdict Verdict
 	// Methods are the proofs that would satisfy a ChallengeNeeded verdict.
 	Methods []string
+	// Challenge is what the client is asked. It must be set when Verdict is
+	// ChallengeNeeded: the gate has stored the pending sign-in in the transaction it
+	// was given and minted the token that names it.
+	Challenge *Challenge
 	// Err is what a refused client is told. It must be set when Verdict is Refuse.
 	Err *apperr.Error
 }

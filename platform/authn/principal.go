@@ -41,6 +41,10 @@ type Account struct {
 	// Status is the user's status as in the API: active, inactive, suspended,
 	// pending or compliance_suspended.
 	Status string
+	// CredentialVersion rises with every change of the user's password or factors. A
+	// sign-in whose proof was checked against another version than the one found when
+	// the session is issued is refused: the proof may be the one that was taken away.
+	CredentialVersion int64
 	// ETag is the entity tag of the profile, quotes included (RFC 9110 §8.8.3).
 	ETag string
 	// Profile is the JSON object that GET /api/v1/users/me shows as "user".
