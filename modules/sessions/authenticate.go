@@ -1,0 +1,288 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/cache"
+	"github.com/authy2/backend/platform/database"
+	"github.com/authy2/backend/platform/invalidation"
+)
+
+// The kinds of the invalidation log that sessions record and obey.
+const (
+	kindSession = invalidation.KindSession
+	kindUser    = invalidation.KindUser
+)
+
+const (
+	// leaseTTL is how long a fill may take before another caller may try.
+	leaseTTL = 2 * time.Second
+	// leaseWait is how long a caller waits for another process's fill before it reads
+	// the row itself, asking every leasePoll.
+	leaseWait = 60 * time.Millisecond
+	leasePoll = 5 * time.Millisecond
+	// readTime bounds a look-up that several callers share, whoever of them leaves.
+	readTime = 5 * time.Second
+	// coldReads is how many look-ups may be in the database at once. Beyond it callers
+	// queue here, and the pool stays free for everything else.
+	coldReads = 32
+)
+
+// Authenticate returns the principal of a token and slides its idle window: one round
+// trip to the cache when the session is in use. It is [authn.Authenticator].
+func (s *Service) Authenticate(ctx context.Context, token string) (*authn.Principal, error) {
+	h, ok := parseToken(token)
+	if !ok {
+		s.metrics.malformed.Inc()
+		return nil, apperr.ErrInvalidToken
+	}
+	p, err := s.authenticate(ctx, h)
+	if err != nil {
+		s.metrics.refused(err)
+		return nil, err
+	}
+	return p, nil
+}
+
+func (s *Service) authenticate(ctx context.Context, h hash) (*authn.Principal, error) {
+	now := s.clock.Now()
+	if !s.tombs.trusted {
+		return s.fromRow(ctx, h, now, seen{})
+	}
+	k := key(s.log.Epoch(), h)
+	v, state, err := s.tombs.cache.Touch(ctx, k, now)
+	if err != nil {
+		return s.fromRow(ctx, h, now, seen{})
+	}
+	switch state {
+	case cache.Live:
+		return s.fromValue(ctx, h, k, now, v)
+	case cache.Buried:
+		return nil, s.buried(ctx, h)
+	default: // Missing, Leased by another caller, or Expired by what the cache knows
+		return s.fill(ctx, h, k, now)
+	}
+}
+
+// fromValue answers from a live value, if nothing has made it stale since it was read.
+func (s *Service) fromValue(ctx context.Context, h hash, k string, now time.Time, v cache.Value) (*authn.Principal, error) {
+	p := new(authn.Principal)
+	stamp, sid, err := decode(v.Payload, p)
+	if err != nil {
+		// Another release wrote it. Its value is left to it.
+		return s.fromRow(ctx, h, now, seen{idle: v.Idle})
+	}
+	if !s.log.Fresh() {
+		return s.fromRow(ctx, h, now, seen{idle: v.Idle})
+	}
+	if s.stale(p, stamp) {
+		return s.refill(ctx, h, k, now, v)
+	}
+	p.ExpiresAt, p.AbsoluteExpiresAt = v.Deadline, v.Cap
+	s.activity.touch(sid, h, now, v.Deadline)
+	s.metrics.cached.Inc()
+	return p, nil
+}
+
+// stale reports whether the session or its user changed after the value was read.
+func (s *Service) stale(p *authn.Principal, stamp invalidation.Position) bool {
+	return s.log.Stale(kindSession, p.SessionID, stamp) || s.log.Stale(kindUser, p.UserID, stamp)
+}
+
+// found is the answer of a look-up that several callers may share. It is never changed.
+type found struct {
+	principal authn.Principal
+	sid       sessionID
+}
+
+// share runs look once for all callers that ask name at the same time, on a context
+// that lives as long as one of them could wait, and gives each a principal of its own.
+func (s *Service) share(ctx context.Context, name string, h hash, now time.Time,
+	look func(ctx context.Context) (*found, error),
+) (*authn.Principal, error) {
+	results := s.flights.DoChan(name, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
+		defer cancel()
+		select {
+		case s.cold <- struct{}{}:
+			defer func() { <-s.cold }()
+		case <-ctx.Done():
+			return nil, apperr.ErrUnavailable.WithRetryAfter(time.Second).Wrap(ctx.Err())
+		}
+		return look(ctx)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, apperr.ErrUnavailable.Wrap(ctx.Err())
+	case r := <-results:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		f := r.Val.(*found) //nolint:forcetypeassert // look returns nothing else
+		p := f.principal
+		s.activity.touch(f.sid, h, now, p.ExpiresAt)
+		return &p, nil
+	}
+}
+
+// fromRow answers from the database and caches nothing.
+func (s *Service) fromRow(ctx context.Context, h hash, now time.Time, proof seen) (*authn.Principal, error) {
+	name := "row:" + string(h[:])
+	if proof.idle > 0 {
+		name = "live:" + string(h[:])
+	}
+	return s.share(ctx, name, h, now, func(ctx context.Context) (*found, error) {
+		snap, err := s.read(ctx, h, now, proof)
+		if err != nil {
+			return nil, err
+		}
+		s.metrics.row.Inc()
+		return &found{principal: snap.principal, sid: snap.sid}, nil
+	})
+}
+
+// fill reads a session that the cache does not hold and puts it there. A lease makes
+// sure that what is put was read after nobody had revoked the session: a tombstone
+// takes the lease's place, and the fill comes to nothing.
+func (s *Service) fill(ctx context.Context, h hash, k string, now time.Time) (*authn.Principal, error) {
+	return s.share(ctx, "fill:"+k, h, now, func(ctx context.Context) (*found, error) {
+		lease, ok, err := s.tombs.cache.Lease(ctx, k, leaseTTL)
+		if err == nil && !ok {
+			f, err := s.await(ctx, h, k)
+			if f != nil || err != nil {
+				return f, err
+			}
+		}
+		snap, rerr := s.read(ctx, h, now, seen{})
+		if rerr != nil {
+			if err == nil && ok {
+				s.release(ctx, k, lease)
+			}
+			return nil, rerr
+		}
+		f := &found{principal: snap.principal, sid: snap.sid}
+		if err != nil || !ok {
+			s.metrics.row.Inc()
+			return f, nil
+		}
+		v, err := snap.value()
+		if err != nil {
+			return nil, err
+		}
+		filled, err := s.tombs.cache.Fill(ctx, k, lease, v)
+		if err == nil && filled {
+			s.metrics.fills.Inc()
+		}
+		s.metrics.row.Inc()
+		return f, nil
+	})
+}
+
+// release gives a lease back that came to nothing, so that the next caller need not wait
+// for it to run out: it is replaced by a value that is dead already.
+func (s *Service) release(ctx context.Context, k, lease string) {
+	dead := time.UnixMilli(1).UTC()
+	_, err := s.tombs.cache.Fill(ctx, k, lease, cache.Value{Idle: time.Millisecond, Cap: dead, Deadline: dead})
+	s.noteCache(ctx, "release a lease", err)
+}
+
+// await waits a moment for the fill of another process. It returns nothing when that
+// takes too long; the caller then reads the row and caches nothing.
+func (s *Service) await(ctx context.Context, h hash, k string) (*found, error) {
+	ctx, cancel := context.WithTimeout(ctx, leaseWait)
+	defer cancel()
+	poll := time.NewTicker(leasePoll)
+	defer poll.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, nil //nolint:nilnil // nothing came, and nothing failed
+		case <-poll.C:
+		}
+		v, state, err := s.tombs.cache.Touch(ctx, k, s.clock.Now())
+		switch {
+		case err != nil || state == cache.Missing || state == cache.Expired:
+			return nil, nil //nolint:nilnil // as above
+		case state == cache.Buried:
+			return nil, s.finish(context.WithoutCancel(ctx), h)
+		case state == cache.Live:
+			f := new(found)
+			stamp, sid, err := decode(v.Payload, &f.principal)
+			if err != nil || !s.log.Fresh() || s.stale(&f.principal, stamp) {
+				return nil, nil //nolint:nilnil // as above
+			}
+			f.sid = sid
+			f.principal.ExpiresAt, f.principal.AbsoluteExpiresAt = v.Deadline, v.Cap
+			return f, nil
+		}
+	}
+}
+
+// refill reads a session again whose cached value is stale, and swaps the value or
+// buries it.
+func (s *Service) refill(ctx context.Context, h hash, k string, now time.Time, old cache.Value) (*authn.Principal, error) {
+	return s.share(ctx, "refill:"+k, h, now, func(ctx context.Context) (*found, error) {
+		snap, err := s.read(ctx, h, now, seen{idle: old.Idle})
+		switch {
+		case errors.Is(err, apperr.ErrInvalidToken):
+			s.noteCache(ctx, "bury a dead session", s.tombs.cache.Bury(ctx, []string{k}, now, old.Cap))
+			return nil, err
+		case errors.Is(err, apperr.ErrSessionInactive):
+			s.noteCache(ctx, "forget a dead session", s.tombs.cache.Forget(ctx, []string{k}))
+			return nil, err
+		case err != nil:
+			return nil, err
+		}
+		v, err := snap.value()
+		if err != nil {
+			return nil, err
+		}
+		_, err = s.tombs.cache.Replace(ctx, k, old.Payload, v)
+		s.noteCache(ctx, "replace a stale session", err)
+		s.metrics.row.Inc()
+		return &found{principal: snap.principal, sid: snap.sid}, nil
+	})
+}
+
+// buried refuses a session that has a tombstone. If its row is still ACTIVE, whoever
+// revoked it did not come to the end of it, and this reader does. The answer is the
+// same when that fails: the tombstone stands.
+func (s *Service) buried(ctx context.Context, h hash) error {
+	_, err := s.share(ctx, "buried:"+string(h[:]), h, time.Time{}, func(ctx context.Context) (*found, error) {
+		return nil, s.finish(ctx, h)
+	})
+	if errors.Is(err, apperr.ErrInvalidToken) {
+		return err
+	}
+	return apperr.ErrInvalidToken.Wrap(err)
+}
+
+// finish completes a revocation of which only the tombstone was written. It always
+// returns [apperr.ErrInvalidToken].
+func (s *Service) finish(ctx context.Context, h hash) error {
+	r, _, err := s.store.find(ctx, h)
+	switch {
+	case database.IsNotFound(err):
+		return apperr.ErrInvalidToken
+	case err != nil:
+		return apperr.ErrInvalidToken.Wrap(err)
+	case r.Status != Active:
+		return apperr.ErrInvalidToken
+	}
+	if err := s.finishRow(ctx, r.ID); err != nil {
+		s.logger.WarnContext(ctx, "a revocation could not be finished; the tombstone refuses the session meanwhile",
+			"session_id", r.ID, "err", err)
+	}
+	return apperr.ErrInvalidToken
+}
+
+// noteCache logs a failure of the cache that changes no answer.
+func (s *Service) noteCache(ctx context.Context, doing string, err error) {
+	if err != nil && !errors.Is(err, cache.ErrUnavailable) {
+		s.logger.WarnContext(ctx, "session cache: "+doing, "err", err)
+	}
+}

@@ -1,0 +1,79 @@
+package sessions
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/events"
+)
+
+// The actions of this module in the audit trail.
+const (
+	// ActionLogin is a completed sign-in, or one that was refused.
+	ActionLogin = "user.login"
+	// ActionLogout is a user ending the session they are using.
+	ActionLogout = "user.logout"
+	// ActionCreate is a session that came with something else than a log-in, such as a
+	// registration.
+	ActionCreate = "session.create"
+	// ActionRevoke is the end of sessions by hand or by a rule.
+	ActionRevoke = "session.revoke"
+)
+
+// actions is the audit vocabulary of the module.
+func actions() []string { return []string{ActionLogin, ActionLogout, ActionCreate, ActionRevoke} }
+
+// fact publishes f in the transaction that makes it true.
+func (s *Service) fact(ctx context.Context, tx bun.Tx, f events.Fact) error {
+	return s.bus.Publish(ctx, tx, f)
+}
+
+// refusal publishes f, a refusal, in a transaction of its own after the rollback. The
+// client's answer does not change when that fails.
+func (s *Service) refusal(ctx context.Context, f events.Fact) {
+	if !s.bus.Heard(f) {
+		return
+	}
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.fact(ctx, tx, f) })
+	if err != nil {
+		s.logger.ErrorContext(ctx, "a refused sign-in could not be recorded", "err", err)
+	}
+}
+
+// signedIn is the one fact of a completed sign-in.
+func signedIn(a authn.Attempt, sessionID string) events.Fact {
+	action := ActionLogin
+	if a.Flow == authn.FlowRegister {
+		action = ActionCreate
+	}
+	return events.Fact{
+		Action: action, ActorID: a.Account.UserID, ResourceType: "session", ResourceID: sessionID, Success: true,
+		Metadata: map[string]string{"flow": string(a.Flow), "auth_methods": strings.Join(a.Methods, ",")},
+	}
+}
+
+// notSignedIn is the fact of a refused password log-in. userID is empty when the
+// password was wrong: whose account that would have been is known by the email alone.
+func notSignedIn(userID, email string, err error) events.Fact {
+	f := events.Fact{
+		Action: ActionLogin, ActorID: userID, ResourceType: "user", ResourceID: userID,
+		ErrorType: string(apperr.From(err).Code()), Metadata: map[string]string{"flow": string(authn.FlowPassword)},
+	}
+	if userID == "" {
+		f.Metadata["email"] = email
+	}
+	return f
+}
+
+// ended is the fact of sessions that somebody ended.
+func ended(action, actorID, resourceType, resourceID, reason string, count int) events.Fact {
+	return events.Fact{
+		Action: action, ActorID: actorID, ResourceType: resourceType, ResourceID: resourceID, Success: true,
+		Metadata: map[string]string{"reason": reason, "sessions": strconv.Itoa(count)},
+	}
+}

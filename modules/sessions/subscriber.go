@@ -1,0 +1,52 @@
+package sessions
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/authy2/backend/platform/events"
+)
+
+// subscriptions are what sessions hear of users, inside the transaction that makes it
+// true: a user whose password changed and whose sessions did not end does not exist.
+func (s *Service) subscriptions() []events.Subscription {
+	return []events.Subscription{
+		events.On("sessions.revoke_others", s.credentialChanged),
+		events.On("sessions.delete_sessions", s.userDeleted),
+		events.On("sessions.revoke_suspended", s.statusChanged),
+	}
+}
+
+// credentialChanged ends every session but the one that made the change.
+func (s *Service) credentialChanged(ctx context.Context, tx bun.Tx, e events.CredentialChanged) error {
+	n, err := s.endAll(ctx, tx, e.UserID, e.KeepSessionID, e.Reason)
+	if err != nil || n == 0 {
+		return err
+	}
+	return s.fact(ctx, tx, ended(ActionRevoke, e.UserID, "user", e.UserID, e.Reason, n))
+}
+
+// userDeleted ends the user's sessions and removes their rows.
+func (s *Service) userDeleted(ctx context.Context, tx bun.Tx, e events.UserDeleted) error {
+	if _, err := s.endAll(ctx, tx, e.UserID, "", ReasonUserDeleted); err != nil {
+		return err
+	}
+	if err := s.store.remove(ctx, tx, e.UserID); err != nil {
+		return fmt.Errorf("sessions: delete sessions of a user: %w", err)
+	}
+	return nil
+}
+
+// statusChanged ends the sessions of a user who may have none any more.
+func (s *Service) statusChanged(ctx context.Context, tx bun.Tx, e events.UserStatusChanged) error {
+	if mayAct(e.Status) {
+		return nil
+	}
+	n, err := s.endAll(ctx, tx, e.UserID, "", ReasonUserSuspended)
+	if err != nil || n == 0 {
+		return err
+	}
+	return s.fact(ctx, tx, ended(ActionRevoke, e.UserID, "user", e.UserID, ReasonUserSuspended, n))
+}
