@@ -14,6 +14,8 @@
 //   - SelfTest checks published vectors in every lane when a process starts. Where it
 //     fails, golang.org/x/crypto/bcrypt does the work.
 //   - No table is copied: New computes the initial state, the digits of pi.
+//   - Jobs of one batch may differ in cost, and all take the time of the dearest: the batches
+//     of a process do not tell cheap hashes from dear ones, or from no hash at all.
 //   - It makes no salts, keeps no passwords, and compares in constant time. Look-ups depend
 //     on the password as they do in every bcrypt; the state is wiped after each batch.
 //   - No unsafe, no assembly: the scheduler can interrupt a batch, and an index out of

@@ -1,9 +1,6 @@
 package lanes
 
-import (
-	"crypto/subtle"
-	"errors"
-)
+import "errors"
 
 // Width is how many passwords are hashed at once at most. Four lanes are 17 KiB of state,
 // which fits any first-level cache, and as many halves as amd64 has registers for.
@@ -12,8 +9,8 @@ const Width = 4
 var (
 	// ErrBatch is returned for a batch of no jobs or of more than Width.
 	ErrBatch = errors.New("lanes: a batch is one to four jobs")
-	// ErrCost is returned for a batch whose jobs differ in cost, and for a cost below MinCost
-	// or above MaxCost: lanes run in step.
+	// ErrCost is returned for jobs to be verified that differ in cost, for a job dearer than
+	// the batch, and for a cost below MinCost or above MaxCost.
 	ErrCost = errors.New("lanes: costs differ or are out of range")
 	// ErrPasswordTooLong is returned for a password of more than MaxPassword bytes.
 	ErrPasswordTooLong = errors.New("lanes: password exceeds 72 bytes")
@@ -43,20 +40,18 @@ func (e *Engine) Verify(jobs []Job) ([]bool, error) {
 		return nil, ErrBatch
 	}
 	cost := jobs[0].Hash.Cost
-	salts, passwords := make([]Salt, len(jobs)), make([][]byte, len(jobs))
-	for i, job := range jobs {
+	for _, job := range jobs {
 		if job.Hash.Cost != cost {
 			return nil, ErrCost
 		}
-		salts[i], passwords[i] = job.Hash.Salt, job.Password
 	}
-	digests, err := e.Sum(cost, salts, passwords)
+	digests, err := e.Digests(cost, jobs)
 	if err != nil {
 		return nil, err
 	}
 	right := make([]bool, len(jobs))
 	for i, job := range jobs {
-		right[i] = subtle.ConstantTimeCompare(digests[i][:], job.Hash.Digest[:]) == 1
+		right[i] = job.Hash.Matches(digests[i])
 	}
 	return right, nil
 }
@@ -64,33 +59,57 @@ func (e *Engine) Verify(jobs []Job) ([]bool, error) {
 // Sum returns the digests of one to Width passwords, each with the salt at its index. Errors
 // are those of Verify; ErrBatch also when there are not as many salts as passwords.
 func (e *Engine) Sum(cost int, salts []Salt, passwords [][]byte) ([]Digest, error) {
-	n := len(passwords)
-	if n == 0 || n > Width || len(salts) != n {
+	if len(salts) != len(passwords) {
 		return nil, ErrBatch
 	}
-	if cost < MinCost || cost > MaxCost {
+	jobs := make([]Job, len(salts))
+	for i := range jobs {
+		jobs[i] = Job{Hash: Parsed{Cost: cost, Salt: salts[i]}, Password: passwords[i]}
+	}
+	return e.Digests(cost, jobs)
+}
+
+// Digests returns the digest of the password of each of one to Width jobs, with the job's own
+// cost and salt, and compares nothing. No job's cost may exceed cost, and all of them are
+// worked on until 2^cost rounds are done: the digest of a cheaper one is taken on the way.
+// So cheap and dear hashes share a batch, and its time does not tell them apart. Errors are
+// those of Verify.
+func (e *Engine) Digests(cost int, jobs []Job) ([]Digest, error) {
+	n := len(jobs)
+	if n == 0 || n > Width {
+		return nil, ErrBatch
+	}
+	if cost > MaxCost {
 		return nil, ErrCost
 	}
-	for _, password := range passwords {
-		if len(password) > MaxPassword {
+	for _, job := range jobs {
+		if job.Hash.Cost < MinCost || job.Hash.Cost > cost {
+			return nil, ErrCost
+		}
+		if len(job.Password) > MaxPassword {
 			return nil, ErrPasswordTooLong
 		}
 	}
 	var (
 		q         = new(state)
 		key, salt [Width]schedule
+		digests   = make([]Digest, n)
 	)
-	for k := range n {
-		key[k], salt[k] = passwordSchedule(passwords[k]), repeat(salts[k][:])
+	for k, job := range jobs {
+		key[k], salt[k] = passwordSchedule(job.Password), repeat(job.Hash.Salt[:])
 		q[k].start(&e.pi, &key[k], &salt[k])
 	}
-	for range uint64(1) << cost {
-		q.expand(n, &key)
-		q.expand(n, &salt)
-	}
-	digests := make([]Digest, n)
-	for k := range n {
-		digests[k] = q[k].finish()
+	for done := range cost + 1 {
+		// 1 + 1 + 2 + 4 + … + 2^(done-1) is 2^done.
+		for range uint64(1) << max(0, done-1) {
+			q.expand(n, &key)
+			q.expand(n, &salt)
+		}
+		for k, job := range jobs {
+			if job.Hash.Cost == done {
+				digests[k] = q[k].finish()
+			}
+		}
 	}
 	// What passwords can be found from does not stay behind in freed memory.
 	clear(q[:])

@@ -99,6 +99,28 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
+func TestDigestsRefuses(t *testing.T) {
+	t.Parallel()
+	job := lanes.Job{Hash: parse(t, vector), Password: []byte("U*U")} // of cost 5
+	for _, c := range []struct {
+		cost int
+		jobs []lanes.Job
+		want error
+	}{
+		{5, nil, lanes.ErrBatch},
+		{5, []lanes.Job{job, job, job, job, job}, lanes.ErrBatch},
+		{4, []lanes.Job{job}, lanes.ErrCost},
+		{-1, []lanes.Job{job}, lanes.ErrCost},
+		{32, []lanes.Job{job}, lanes.ErrCost},
+		{5, []lanes.Job{job, {Password: []byte("x")}}, lanes.ErrCost},
+		{5, []lanes.Job{{Hash: job.Hash, Password: make([]byte, lanes.MaxPassword+1)}}, lanes.ErrPasswordTooLong},
+	} {
+		if digests, err := lanes.New().Digests(c.cost, c.jobs); !errors.Is(err, c.want) || digests != nil {
+			t.Errorf("Digests(%d) of %d = %v, %v, want %v", c.cost, len(c.jobs), digests, err, c.want)
+		}
+	}
+}
+
 func TestSumRefusesUnevenBatch(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ salts, passwords int }{{0, 0}, {1, 2}, {2, 1}, {5, 5}, {0, 1}} {

@@ -89,6 +89,34 @@ func TestSumAgreesWithOracle(t *testing.T) {
 	})
 }
 
+// TestDigestsOfMixedCosts puts hashes of every cost up to the batch's into every lane.
+func TestDigestsOfMixedCosts(t *testing.T) {
+	t.Parallel()
+	e := lanes.New()
+	for most := lanes.MinCost; most <= 8; most++ {
+		for n := 1; n <= lanes.Width; n++ {
+			jobs := make([]lanes.Job, n)
+			for k := range jobs {
+				cost := lanes.MinCost + (most+n+3*k)%(most-lanes.MinCost+1)
+				jobs[k] = lanes.Job{
+					Hash:     lanes.Parsed{Cost: cost, Salt: lanes.Salt(stream(100*most+10*n+k, 16))},
+					Password: stream(most+n+k, (17*most+11*n+5*k)%(lanes.MaxPassword+1)),
+				}
+			}
+			digests, err := e.Digests(most, jobs)
+			if err != nil {
+				t.Fatalf("Digests(%d) of %d: %v", most, n, err)
+			}
+			for k, job := range jobs {
+				job.Hash.Digest = digests[k]
+				if err := bcrypt.CompareHashAndPassword([]byte(job.Hash.String()), job.Password); err != nil {
+					t.Errorf("lane %d of %d, cost %d up to %d: %s: %v", k+1, n, job.Hash.Cost, most, job.Hash, err)
+				}
+			}
+		}
+	}
+}
+
 func TestVerifyKnowsOraclesHashes(t *testing.T) {
 	t.Parallel()
 	e := lanes.New()

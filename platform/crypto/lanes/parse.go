@@ -1,8 +1,10 @@
 package lanes
 
 import (
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"fmt"
 )
 
 const (
@@ -58,13 +60,26 @@ func Parse(hash string) (Parsed, error) {
 	if p.Cost < MinCost || p.Cost > MaxCost {
 		return Parsed{}, ErrHash
 	}
-	encoding := base64.NewEncoding(alphabet).WithPadding(base64.NoPadding)
+	encoding := digits()
 	salt, digest := hash[headerLength:headerLength+saltLength], hash[headerLength+saltLength:]
 	if !decode(encoding, p.Salt[:], salt) || !decode(encoding.Strict(), p.Digest[:], digest) {
 		return Parsed{}, ErrHash
 	}
 	return p, nil
 }
+
+// String returns the bcrypt string, in the form "$2a$" whatever form was parsed.
+func (p Parsed) String() string {
+	hash := fmt.Appendf(make([]byte, 0, hashLength), "$2a$%02d$", p.Cost)
+	hash = digits().AppendEncode(hash, p.Salt[:])
+	return string(digits().AppendEncode(hash, p.Digest[:]))
+}
+
+// Matches reports, in constant time, whether d is the digest of the hash.
+func (p Parsed) Matches(d Digest) bool { return subtle.ConstantTimeCompare(p.Digest[:], d[:]) == 1 }
+
+// digits is bcrypt's own base64.
+func digits() *base64.Encoding { return base64.NewEncoding(alphabet).WithPadding(base64.NoPadding) }
 
 // decode fills dst from text, and reports whether text was exactly that. Line ends, which
 // encoding/base64 skips, leave dst short.

@@ -17,6 +17,9 @@ func TestParse(t *testing.T) {
 			if p.Cost != cost || encode(prefix[2], p.Cost, p.Salt, p.Digest) != hash {
 				t.Errorf("Parse(%q) = %+v", hash, p)
 			}
+			if want := "$2a$" + text + vector[6:]; p.String() != want {
+				t.Errorf("Parse(%q).String() = %q, want %q", hash, p, want)
+			}
 		}
 	}
 }
