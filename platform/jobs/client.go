@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/uptrace/bun"
 
 	"github.com/authy2/backend/platform/clock"
@@ -44,9 +45,10 @@ type Client struct {
 	workers  []Worker
 	later    map[string]events.Subscription // by subscriber and event
 
-	insert *river.Client[*sql.Tx]
-	broken error // why insert could not be made
-	engine engine
+	enqueuer riverdriver.Driver[*sql.Tx]
+	insert   *river.Client[*sql.Tx]
+	broken   error // why insert could not be made
+	engine   engine
 }
 
 var _ events.Enqueuer = (*Client)(nil)
@@ -73,7 +75,7 @@ func New(db *database.DB, clock clock.Clock, log *slog.Logger, settings Settings
 		db: db, clock: clock, log: log, settings: settings,
 		metrics: newMetrics(settings.Registerer), later: map[string]events.Subscription{},
 	}
-	c.insert, c.broken = c.inserter()
+	c.broken = c.inserter()
 	return c
 }
 
@@ -119,6 +121,10 @@ func (c *Client) Register(periodic []Periodic, workers []Worker, later []events.
 func (c *Client) Start(ctx context.Context) error {
 	if c.broken != nil {
 		return fmt.Errorf("jobs: %w", c.broken)
+	}
+	// What the server can do is asked now, so that the first job does not ask.
+	if err := c.enqueuer.GetExecutor().InitDriver(ctx); err != nil {
+		return fmt.Errorf("jobs: start: %w", database.Translate(err))
 	}
 	if !c.settings.InProcess {
 		return nil

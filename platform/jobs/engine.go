@@ -26,9 +26,12 @@ func (c *Client) driver() riverdriver.Driver[*sql.Tx] {
 	return riverdatabasesql.New(c.db.Writer().DB)
 }
 
-// inserter returns the client that enqueues in bun's transactions. It is never started.
-func (c *Client) inserter() (*river.Client[*sql.Tx], error) {
-	return river.NewClient(c.driver(), &river.Config{Logger: c.quiet()})
+// inserter makes the client that enqueues in bun's transactions. It is never started.
+func (c *Client) inserter() error {
+	c.enqueuer = c.driver()
+	insert, err := river.NewClient(c.enqueuer, &river.Config{Logger: c.quiet()})
+	c.insert = insert
+	return err
 }
 
 // open returns the client that does jobs: on PostgreSQL over pgx itself, which listens for

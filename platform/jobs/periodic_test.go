@@ -1,0 +1,167 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authy2/backend/platform/events"
+	"github.com/authy2/backend/platform/jobs"
+	"github.com/authy2/backend/platform/platformtest"
+)
+
+func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// TestOncePerInterval runs two replicas on one PostgreSQL, and one process on SQLite, and
+// counts the runs of every interval.
+func TestOncePerInterval(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, nil, func(t *testing.T, b platformtest.Backend) {
+		const every = 2 * time.Second
+		var mu sync.Mutex
+		var times []time.Time
+		periodic := []jobs.Periodic{{
+			Name: "count_runs", Every: every,
+			Run: func(context.Context) (jobs.Report, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				times = append(times, time.Now())
+				return jobs.Report{"counted": int64(len(times))}, nil
+			},
+		}}
+		replicas := 2
+		if b.Name == "sqlite" {
+			replicas = 1
+		}
+		first := working(t, b, jobs.Settings{}, periodic, nil)
+		for range replicas - 1 {
+			working(t, b, jobs.Settings{}, periodic, nil)
+		}
+		runs := func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(times)
+		}
+		platformtest.Eventually(t, 30*time.Second, "a few intervals", func() bool { return runs() >= 4 })
+		if b.Name == "postgres" { // the leader may be the one that leaves
+			stop(t, first)
+			working(t, b, jobs.Settings{}, periodic, nil)
+			have := runs()
+			platformtest.Eventually(t, 60*time.Second, "runs after a replica left", func() bool { return runs() >= have+2 })
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for i := 1; i < len(times); i++ {
+			// The first run makes up for the interval that had begun; the others keep to
+			// the interval, give or take the queue's latency.
+			if gap := times[i].Sub(times[i-1]); i > 1 && gap < every/2 {
+				t.Errorf("runs %d and %d are only %s apart", i-1, i, gap)
+			}
+		}
+	})
+}
+
+func TestOutcomesAreBooked(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, nil, func(t *testing.T, b platformtest.Backend) {
+		fail := false
+		b.Log = quietLog()
+		c := jobs.New(b.DB, b.Clock, b.Log, jobs.Settings{})
+		err := c.Register([]jobs.Periodic{{
+			Name: "cleanup_things", Doc: "Cleans things up.", Every: time.Minute,
+			Run: func(context.Context) (jobs.Report, error) {
+				if fail {
+					return nil, errors.New("the broom is broken")
+				}
+				return jobs.Report{"cleaned": 3}, nil
+			},
+		}, {
+			Name: "break_things", Every: time.Minute,
+			Run: func(context.Context) (jobs.Report, error) { panic("broken") },
+		}, {
+			Name: "wait_long", Every: time.Minute, Timeout: 20 * time.Millisecond,
+			Run: func(ctx context.Context) (jobs.Report, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			},
+		}}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := c.RunOnce(t.Context(), "cleanup_things")
+		if err != nil || report["cleaned"] != 3 {
+			t.Errorf("RunOnce = %v, %v", report, err)
+		}
+		status := func(name string) jobs.Status {
+			t.Helper()
+			all, err := c.Status(t.Context())
+			if err != nil || len(all) != 3 {
+				t.Fatalf("%v, %v", all, err)
+			}
+			for _, s := range all {
+				if s.Name == name {
+					return s
+				}
+			}
+			t.Fatalf("no status of %s", name)
+			return jobs.Status{}
+		}
+		s := status("cleanup_things")
+		if s.LastResult != "ok" || s.LastError != "" || !s.LastRun.Equal(b.Clock.Now()) || s.Runs != 1 || s.Failures != 0 || !maps.Equal(s.LastReport, jobs.Report{"cleaned": 3}) {
+			t.Errorf("status %+v", s)
+		}
+		fail = true
+		b.Clock.Advance(time.Hour)
+		if _, err := c.RunOnce(t.Context(), "cleanup_things"); err == nil {
+			t.Error("the failure is gone")
+		}
+		s = status("cleanup_things")
+		if s.LastResult != "error" || s.LastError != "the broom is broken" || s.Runs != 2 || s.Failures != 1 || !s.LastRun.Equal(b.Clock.Now()) {
+			t.Errorf("status %+v", s)
+		}
+		if s := status("break_things"); !s.LastRun.IsZero() || s.LastResult != "" {
+			t.Errorf("a job that never ran: %+v", s)
+		}
+		if _, err := c.RunOnce(t.Context(), "break_things"); err == nil || status("break_things").LastResult != "error" {
+			t.Errorf("a panic: %v", err)
+		}
+		if _, err := c.RunOnce(t.Context(), "wait_long"); !errors.Is(err, context.DeadlineExceeded) || status("wait_long").LastResult != "error" {
+			t.Errorf("a timeout: %v", err)
+		}
+		if _, err := c.RunOnce(t.Context(), "no_such"); err == nil || !strings.Contains(err.Error(), "break_things, cleanup_things") {
+			t.Errorf("an unknown job: %v", err)
+		}
+	})
+}
+
+func TestRegisterComplainsOfEverything(t *testing.T) {
+	t.Parallel()
+	b := platformtest.SQLite(t)
+	run := func(context.Context) (jobs.Report, error) { return nil, nil }
+	c := jobs.New(b.DB, b.Clock, b.Log, jobs.Settings{})
+	var done counter
+	later := events.Later("a.b", 0, func(context.Context, heard) error { return nil })
+	err := c.Register([]jobs.Periodic{
+		{Name: "good_one", Every: time.Second, Run: run},
+		{Name: "good_one", Every: time.Second, Run: run},
+		{Name: "Bad", Every: time.Second, Run: run},
+		{Name: "too_often", Every: time.Millisecond, Run: run},
+		{Name: "nothing_to_run", Every: time.Second},
+	}, []jobs.Worker{done.worker(0), done.worker(0)}, []events.Subscription{later, later})
+	if err == nil {
+		t.Fatal("nothing is wrong")
+	}
+	for _, complaint := range []string{"called good_one", `"Bad"`, "too_often", "nothing_to_run", "test_note", "a.b"} {
+		if !strings.Contains(err.Error(), complaint) {
+			t.Errorf("no word of %s in: %v", complaint, err)
+		}
+	}
+	if list := c.List(); len(list) != 1 || list[0].Name != "good_one" {
+		t.Errorf("list %+v", list)
+	}
+}
