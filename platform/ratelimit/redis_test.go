@@ -1,0 +1,36 @@
+package ratelimit_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/authy2/backend/platform/cache"
+	"github.com/authy2/backend/platform/secret"
+)
+
+// open returns a client of its own, as another process would have.
+func open(tb testing.TB, url string) redis.UniversalClient {
+	tb.Helper()
+	c, err := cache.OpenRedis(cache.Settings{URL: secret.New(url)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// together runs f n times at one instant and waits.
+func together(n int, f func(i int)) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			f(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+}
