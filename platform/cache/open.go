@@ -102,6 +102,7 @@ func (s Settings) openCluster(raw string) (redis.UniversalClient, error) {
 		return nil, refused(err)
 	}
 	o.MaxRedirects = 2
+	o.MinRetryBackoff, o.MaxRetryBackoff = -1, -1
 	o.MaintNotificationsConfig = noMaintenance()
 	o.NewClient = func(node *redis.Options) *redis.Client {
 		s.tune(node)

@@ -16,10 +16,11 @@ import (
 // Server is a redis-server of its own for one test: on loopback, on a free port, in a
 // temporary folder, and stopped when the test ends.
 type Server struct {
-	tb   testing.TB
-	dir  string
-	port int
-	args []string
+	tb     testing.TB
+	dir    string
+	port   int
+	config string // a sentinel's configuration; empty for a server
+	args   []string
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -30,10 +31,21 @@ type Server struct {
 // server's own, such as "--requirepass", "x". A missing redis-server fails the test.
 func StartRedis(tb testing.TB, args ...string) *Server {
 	tb.Helper()
+	return launch(tb, &Server{args: args})
+}
+
+// StartSentinel starts a sentinel with the configuration file, which it will change.
+func StartSentinel(tb testing.TB, config string) *Server {
+	tb.Helper()
+	return launch(tb, &Server{config: config})
+}
+
+func launch(tb testing.TB, s *Server) *Server {
+	tb.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		tb.Fatal("redis-server is missing: apt-get install redis-server")
 	}
-	s := &Server{tb: tb, dir: tb.TempDir(), args: args}
+	s.tb, s.dir = tb, tb.TempDir()
 	tb.Cleanup(s.Kill)
 	for range 5 {
 		s.port = freePort(tb)
@@ -90,10 +102,13 @@ func (s *Server) signal(sig os.Signal) {
 func (s *Server) start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	args := append([]string{
-		"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir,
-		"--save", "", "--appendonly", "no", "--daemonize", "no", "--databases", "1024",
-	}, s.args...)
+	args := []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(s.port), "--dir", s.dir, "--daemonize", "no"}
+	if s.config != "" {
+		args = append([]string{s.config, "--sentinel"}, args...)
+	} else {
+		args = append(args, "--save", "", "--appendonly", "no", "--databases", "1024")
+	}
+	args = append(args, s.args...)
 	cmd := exec.Command("redis-server", args...) //nolint:gosec,noctx // a test's own server, ended by Kill
 	if err := cmd.Start(); err != nil {
 		return err
