@@ -67,7 +67,11 @@ func (ex *exchange) handle(ctx context.Context) {
 func (ex *exchange) Context() context.Context { return ex.ctx }
 
 // Header returns a request header; several lines of one name are one list (RFC 9110 §5.3).
+// The content type was judged before, so huma is told what it came down to.
 func (ex *exchange) Header(name string) string {
+	if name == "Content-Type" {
+		return mediaJSON
+	}
 	if values := ex.gin.Request.Header.Values(name); len(values) > 1 {
 		return strings.Join(values, ", ")
 	}

@@ -98,7 +98,7 @@ func (r *route) checkQuery(raw string, found violations) error {
 // checkParam judges a value that came as text, and returns what is wrong with it.
 func (r *rule) checkParam(value string) string {
 	if !utf8.ValidString(value) {
-		return msgControl
+		return msgString
 	}
 	switch r.kind {
 	case huma.TypeInteger, huma.TypeNumber:

@@ -82,9 +82,6 @@ func flatten(prefix string, details map[string]any) []Violation {
 func wantsProblem(accept []string) bool {
 	problem, envelope := 0.0, 0.0
 	for _, line := range accept {
-		if !strings.Contains(line, "json") {
-			continue
-		}
 		for part := range strings.SplitSeq(line, ",") {
 			media, params, _ := strings.Cut(part, ";")
 			switch strings.ToLower(strings.TrimSpace(media)) {

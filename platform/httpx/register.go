@@ -169,5 +169,8 @@ func (r *route) prepare(ex *exchange) error {
 	if err := r.admit(ex); err != nil {
 		return err
 	}
+	if err := r.count(ex); err != nil {
+		return err
+	}
 	return r.check(ex)
 }

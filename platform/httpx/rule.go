@@ -13,6 +13,10 @@ import (
 // other texts every control character is refused.
 const FormatMultiline = "multiline"
 
+// FormatPassword is the format of passwords, whose length is counted in code points after
+// Unicode normalization NFKC, the form in which they are hashed.
+const FormatPassword = "password"
+
 // rule is a schema of the document, made ready to check requests by. Requests are thus
 // judged by what the document says, and by nothing else.
 type rule struct {

@@ -40,6 +40,9 @@ type Deps struct {
 	Random io.Reader
 	// Authenticator judges session tokens.
 	Authenticator authn.Authenticator
+	// Limiter counts calls of operations with limits. Nil counts nothing, which is the
+	// choice of a system whose limits are switched off.
+	Limiter Limiter
 	// Answers keeps the answers of operations with an Idempotency-Key. Nil makes the
 	// header have no effect, for callers that only want the document.
 	Answers *Answers

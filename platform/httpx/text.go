@@ -8,6 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/authy2/backend/platform/id"
 )
 
@@ -18,7 +20,11 @@ func (r *rule) checkText(s string) string {
 		return msgControl
 	}
 	if r.minLength > 0 || r.maxLength >= 0 {
-		n := utf8.RuneCountInString(s)
+		counted := s
+		if r.format == FormatPassword {
+			counted = norm.NFKC.String(s)
+		}
+		n := utf8.RuneCountInString(counted)
 		if n < r.minLength || (r.maxLength >= 0 && n > r.maxLength) {
 			return lengthMessage(r.minLength, r.maxLength)
 		}
