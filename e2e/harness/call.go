@@ -28,6 +28,9 @@ type Call struct {
 	Header map[string]string
 	// Unavailable allows a 503.
 	Unavailable bool
+	// Undocumented does not hold the answer against the OpenAPI document: for calls
+	// that are made while the document cannot be read.
+	Undocumented bool
 }
 
 // Answer is what came back.
@@ -116,7 +119,11 @@ func (s *Server) Do(t testing.TB, c Call) *Answer {
 	if token := a.Text("data", "token"); token != "" {
 		s.sys.secrets.add(token)
 	}
-	for _, complaint := range Complaints(a) {
+	complaints := Complaints(a)
+	if err := s.documented(t, a); err != nil {
+		complaints = append(complaints, err.Error())
+	}
+	for _, complaint := range complaints {
 		t.Errorf("%s %s: %s\n%d %s", a.Call.Method, c.Path, complaint, a.Status, clip(a.Body))
 	}
 	return a

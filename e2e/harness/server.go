@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/authy2/backend/e2e/contract"
 	"github.com/authy2/backend/e2e/service"
 )
 
@@ -23,13 +25,24 @@ type Server struct {
 	Log *Log
 
 	sys    *System
+	args   []string
 	addr   string
 	proc   *service.Process
 	client *http.Client
+
+	once        sync.Once
+	document    *contract.Document
+	documentErr error
 }
 
 // Add starts one more process of the deployment and waits until it is ready.
 func (sys *System) Add(t testing.TB) *Server {
+	t.Helper()
+	return sys.AddArgs(t, "serve")
+}
+
+// AddArgs is Add with another command line than serve.
+func (sys *System) AddArgs(t testing.TB, args ...string) *Server {
 	t.Helper()
 	port, err := service.FreePort()
 	if err != nil {
@@ -39,6 +52,7 @@ func (sys *System) Add(t testing.TB) *Server {
 		Dir:  t.TempDir(),
 		Log:  &Log{},
 		sys:  sys,
+		args: args,
 		addr: fmt.Sprintf("127.0.0.1:%d", port),
 		client: &http.Client{
 			Transport: &http.Transport{MaxIdleConns: 512, MaxIdleConnsPerHost: 512, DisableCompression: true},
@@ -70,7 +84,7 @@ func (s *Server) Launch(t testing.TB) {
 	if env["PUBLIC_URL"] == "" {
 		env["PUBLIC_URL"] = s.URL
 	}
-	cmd := Command(t, s.Dir, env, "serve")
+	cmd := Command(t, s.Dir, env, s.args...)
 	cmd.Stdout, cmd.Stderr = s.Log, s.Log
 	proc, err := service.Spawn(cmd)
 	if err != nil {
