@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync/atomic"
 	"time"
@@ -26,13 +27,16 @@ const (
 // left says nothing about the server.
 type breaker struct {
 	clock    clock.Clock
+	log      *slog.Logger
 	start    time.Time
 	failures atomic.Int64
 	restEnds atomic.Int64 // nanoseconds since start
 	probing  atomic.Bool
 }
 
-func newBreaker(c clock.Clock) *breaker { return &breaker{clock: c, start: c.Now()} }
+func newBreaker(c clock.Clock, log *slog.Logger) *breaker {
+	return &breaker{clock: c, log: log, start: c.Now()}
+}
 
 var _ redis.Hook = (*breaker)(nil)
 
@@ -101,8 +105,8 @@ func (b *breaker) probe(try func() error) error {
 // reach.
 func (b *breaker) judge(ctx context.Context, cmd redis.Cmder, err error) error {
 	if err == nil || answered(err) {
-		if b.failures.Load() != 0 {
-			b.failures.Store(0)
+		if b.failures.Load() != 0 && b.failures.Swap(0) >= tripAfter {
+			b.log.InfoContext(ctx, "Redis is back")
 		}
 		return err
 	}
@@ -112,8 +116,12 @@ func (b *breaker) judge(ctx context.Context, cmd redis.Cmder, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	if b.failures.Add(1) >= tripAfter {
+	n := b.failures.Add(1)
+	if n >= tripAfter {
 		b.restEnds.Store(int64(b.clock.Now().Add(restFor).Sub(b.start)))
+	}
+	if n == tripAfter {
+		b.log.WarnContext(ctx, "Redis is out of reach; going on without it", "err", err)
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

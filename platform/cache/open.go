@@ -1,8 +1,10 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -37,6 +39,10 @@ type Settings struct {
 	PoolSize int
 	// Clock is what the breaker measures its rests with; nil means the system's.
 	Clock clock.Clock
+	// Log hears when Redis goes out of reach and comes back, and at level debug what the
+	// client library has to say, which is one logger for the whole process. nil is silent
+	// about the former and leaves the library's logger alone.
+	Log *slog.Logger
 }
 
 // OpenRedis returns a client for the URL with short time-outs, no hidden retries and a
@@ -48,6 +54,11 @@ func OpenRedis(s Settings) (redis.UniversalClient, error) {
 	}
 	if s.Clock == nil {
 		s.Clock = clock.System{}
+	}
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	} else {
+		redis.SetLogger(libraryLog{s.Log})
 	}
 	raw := s.URL.Reveal()
 	u, err := url.Parse(raw)
@@ -72,7 +83,7 @@ func (s Settings) openSingle(raw string) (redis.UniversalClient, error) {
 	}
 	s.tune(o)
 	c := redis.NewClient(o)
-	c.AddHook(newBreaker(s.Clock))
+	c.AddHook(newBreaker(s.Clock, s.Log))
 	return c, nil
 }
 
@@ -90,7 +101,7 @@ func (s Settings) openSentinel(raw string) (redis.UniversalClient, error) {
 	o.ReadBufferSize, o.WriteBufferSize = bufferSize, bufferSize
 	o.PipelineReadBufferSize, o.PipelineWriteBufferSize = pipelineBufferSize, pipelineBufferSize
 	c := redis.NewFailoverClient(o)
-	c.AddHook(newBreaker(s.Clock))
+	c.AddHook(newBreaker(s.Clock, s.Log))
 	return c, nil
 }
 
@@ -107,7 +118,7 @@ func (s Settings) openCluster(raw string) (redis.UniversalClient, error) {
 	o.NewClient = func(node *redis.Options) *redis.Client {
 		s.tune(node)
 		c := redis.NewClient(node)
-		c.AddHook(newBreaker(s.Clock))
+		c.AddHook(newBreaker(s.Clock, s.Log))
 		return c
 	}
 	return redis.NewClusterClient(o), nil
@@ -132,3 +143,14 @@ func noMaintenance() *maintnotifications.Config {
 }
 
 func refused(err error) error { return fmt.Errorf("cache: the Redis URL is not right: %w", err) }
+
+// libraryLog takes what the client library would print: every failed dial, whose error the
+// caller gets anyway.
+type libraryLog struct{ log *slog.Logger }
+
+// Printf logs at level debug.
+func (l libraryLog) Printf(ctx context.Context, format string, v ...any) {
+	if l.log.Enabled(ctx, slog.LevelDebug) {
+		l.log.DebugContext(ctx, "redis client", "message", fmt.Sprintf(format, v...))
+	}
+}

@@ -63,7 +63,7 @@ func newParts(o Options) (*parts, error) {
 		p.dbClock = database.NewClock(p.db, clock.System{}, o.Log)
 		p.clock = p.dbClock
 	}
-	if err := p.openCache(); err != nil {
+	if err := p.openCache(o); err != nil {
 		return nil, err
 	}
 	if err := p.openKeys(o); err != nil {
@@ -83,13 +83,13 @@ func newParts(o Options) (*parts, error) {
 }
 
 // openCache chooses Redis or this process's memory.
-func (p *parts) openCache() error {
+func (p *parts) openCache(o Options) error {
 	if p.platform.Redis.URL.Empty() {
 		p.sliding, p.store = cache.NewMemorySliding(p.clock), cache.NewMemoryStore(p.clock)
 		return nil
 	}
 	var err error
-	if p.redis, err = cache.OpenRedis(cache.Settings{URL: p.platform.Redis.URL}); err != nil {
+	if p.redis, err = cache.OpenRedis(cache.Settings{URL: p.platform.Redis.URL, Log: o.Log}); err != nil {
 		return err
 	}
 	p.sliding, p.store = cache.NewRedisSliding(p.redis), cache.NewRedisStore(p.redis)
