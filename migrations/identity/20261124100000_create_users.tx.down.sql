@@ -1,0 +1,5 @@
+DROP TABLE identity_deletions;
+
+--bun:split
+
+DROP TABLE identity_users;

@@ -1,0 +1,73 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/events"
+	"github.com/authy2/backend/platform/secret"
+)
+
+// Deletion is a user's wish to end their account.
+type Deletion struct {
+	// Current is the user's password; it may be empty for users who have none.
+	Current secret.String
+	// Precondition is asked once the user is held.
+	Precondition Precondition
+	Client       authn.Client
+}
+
+// Delete ends the account of the principal's user and everything that belongs to it, in
+// one transaction. A wrong password is [apperr.ErrAuthentication] and counts towards the
+// account's limit; a veto of a [UserDeletionGuard] is returned as it is.
+func (s *Service) Delete(ctx context.Context, p *authn.Principal, d Deletion) error {
+	err := s.delete(ctx, p.UserID, d)
+	if err != nil {
+		s.refusal(ctx, about(ActionDelete, p.UserID), err)
+	}
+	return err
+}
+
+func (s *Service) delete(ctx context.Context, userID string, d Deletion) error {
+	proved, err := s.prove(ctx, userID, d.Current, d.Client, false)
+	if err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		held, err := s.hold(ctx, tx, userID)
+		if err != nil {
+			return err
+		}
+		if held.CredentialVersion != proved.CredentialVersion {
+			return errWrongPassword
+		}
+		if err := d.Precondition(held.etag()); err != nil {
+			return err
+		}
+		return s.remove(ctx, tx, userID, userID)
+	})
+}
+
+// remove asks the guards, has every module remove what belongs to the user, who is held,
+// and removes the user. What is left is an id in identity_deletions.
+func (s *Service) remove(ctx context.Context, tx bun.Tx, userID, actorID string) error {
+	for _, guard := range s.guards {
+		if err := guard.CheckUserDeletion(ctx, tx, userID); err != nil {
+			return err
+		}
+	}
+	if err := s.bus.Publish(ctx, tx, events.UserDeleted{UserID: userID}); err != nil {
+		return err
+	}
+	if err := s.store.delete(ctx, tx, userID, s.now()); err != nil {
+		return err
+	}
+	if err := s.invalidation.Record(ctx, tx, stale(userID)); err != nil {
+		return err
+	}
+	f := about(ActionDelete, userID)
+	f.ActorID = actorID
+	return s.bus.Publish(ctx, tx, f)
+}

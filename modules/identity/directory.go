@@ -1,0 +1,84 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/crypto"
+	"github.com/authy2/backend/platform/database"
+	"github.com/authy2/backend/platform/secret"
+)
+
+// Directory tells other modules who the users are. It needs no sessions.
+type Directory struct {
+	store     *store
+	passwords *crypto.Passwords
+	rehasher  *Rehasher
+}
+
+// NewDirectory returns the directory of the users in db.
+func NewDirectory(db *database.DB, passwords *crypto.Passwords, rehasher *Rehasher) *Directory {
+	return &Directory{store: newStore(db), passwords: passwords, rehasher: rehasher}
+}
+
+// CheckPassword returns the account whose email and password these are, whatever its
+// status. An unknown email, an account without a password and a wrong password are the
+// same [apperr.ErrAuthentication] in the same time: each costs one look-up and one hash. A
+// right password whose stored form is outdated is hashed again in the background.
+func (d *Directory) CheckPassword(ctx context.Context, email string, password secret.String) (authn.Account, error) {
+	var found credential
+	if address, ok := ParseEmail(email); ok {
+		var err error
+		found, err = d.store.findByEmail(ctx, address)
+		if err != nil && !database.IsNotFound(err) {
+			return authn.Account{}, fmt.Errorf("identity: find a user by email: %w", err)
+		}
+	}
+	ok, outdated, err := d.passwords.Verify(ctx, found.hash, password)
+	if err != nil {
+		return authn.Account{}, fmt.Errorf("identity: check a password: %w", err)
+	}
+	if !ok {
+		return authn.Account{}, errWrongPassword
+	}
+	if outdated {
+		d.rehasher.later(found.ID, found.hash, password)
+	}
+	return found.account()
+}
+
+// RecordSignIn notes time and address of a sign-in and holds the user until tx ends, so
+// that whoever deletes, suspends or changes them is either seen here or waits. It returns
+// the account as it is then, and [apperr.ErrAuthentication] when the user is gone.
+func (d *Directory) RecordSignIn(ctx context.Context, tx bun.Tx, userID string, at time.Time, client authn.Client) (authn.Account, error) {
+	var ip *string
+	if client.Address.IsValid() {
+		text := client.Address.Unmap().WithZone("").String()
+		ip = &text
+	}
+	r, err := d.store.recordSignIn(ctx, tx, userID, database.Canonical(at), ip)
+	switch {
+	case database.IsNotFound(err):
+		return authn.Account{}, errWrongPassword
+	case err != nil:
+		return authn.Account{}, fmt.Errorf("identity: record a sign-in: %w", err)
+	}
+	return r.account()
+}
+
+// Account returns the user as it is now, [apperr.ErrNotFound] when there is none.
+func (d *Directory) Account(ctx context.Context, userID string) (authn.Account, error) {
+	r, err := d.store.find(ctx, userID)
+	switch {
+	case database.IsNotFound(err):
+		return authn.Account{}, apperr.ErrNotFound
+	case err != nil:
+		return authn.Account{}, fmt.Errorf("identity: find a user: %w", err)
+	}
+	return r.account()
+}

@@ -1,0 +1,90 @@
+package identity
+
+import (
+	"log/slog"
+
+	"go.uber.org/fx"
+
+	migrations "github.com/authy2/backend/migrations/identity"
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/clock"
+	"github.com/authy2/backend/platform/crypto"
+	"github.com/authy2/backend/platform/database"
+	"github.com/authy2/backend/platform/events"
+	"github.com/authy2/backend/platform/id"
+	"github.com/authy2/backend/platform/invalidation"
+	"github.com/authy2/backend/platform/kernel"
+	"github.com/authy2/backend/platform/privacy"
+	"github.com/authy2/backend/platform/ratelimit"
+)
+
+// Name is the module's name.
+const Name = "identity"
+
+// Module is the entry of identity in the binary. The wiring gives it authn.SessionIssuer
+// and [DeletionGuards]; it gives [*Directory] and [*StatusGate].
+func Module() kernel.Module {
+	return kernel.Define(kernel.Module{
+		Name:       Name,
+		Doc:        "Users: registration, profiles, passwords, deletion and export.",
+		Limits:     limits(),
+		Migrations: migrations.FS,
+	}, DefaultConfig, func(config Config, _ kernel.Features) fx.Option {
+		return fx.Options(
+			fx.Supply(fx.Private, config),
+			fx.Provide(fx.Private, newRules, newRehasher, newService),
+			fx.Provide(NewDirectory, NewStatusGate),
+			kernel.Contribute(newContribution),
+		)
+	})
+}
+
+func newRules(config Config, lifecycle fx.Lifecycle) (*Rules, error) {
+	rules, err := NewRules(config)
+	if err != nil {
+		return nil, err
+	}
+	lifecycle.Append(fx.Hook{OnStart: rules.Start, OnStop: rules.Stop})
+	return rules, nil
+}
+
+func newRehasher(db *database.DB, passwords *crypto.Passwords, log *slog.Logger, lifecycle fx.Lifecycle) *Rehasher {
+	r := NewRehasher(db, passwords, log)
+	lifecycle.Append(fx.Hook{OnStart: r.Start, OnStop: r.Stop})
+	return r
+}
+
+type dependencies struct {
+	fx.In
+
+	DB           *database.DB
+	Clock        clock.Clock
+	IDs          id.Source
+	Passwords    *crypto.Passwords
+	Rules        *Rules
+	Bus          *events.Bus
+	Invalidation *invalidation.Log
+	Guard        *ratelimit.Guard
+	Issuer       authn.SessionIssuer
+	Guards       DeletionGuards
+	Exports      *privacy.Registry
+	Log          *slog.Logger
+}
+
+func newService(d dependencies) *Service {
+	return NewService(Parts{
+		DB: d.DB, Clock: d.Clock, IDs: d.IDs, Passwords: d.Passwords, Rules: d.Rules, Bus: d.Bus, Invalidation: d.Invalidation,
+		Guard: d.Guard, Issuer: d.Issuer, Guards: d.Guards, Exports: d.Exports, Log: d.Log,
+	})
+}
+
+func newContribution(s *Service, d *Directory, tokens *crypto.Tokens) kernel.Contribution {
+	return kernel.Contribution{
+		Module:    Name,
+		Endpoints: handler{s}.endpoints(),
+		Seeds:     []kernel.Seed{{Name: "identity_users", Order: seedOrder, Run: s.Seed}},
+		Commands:  commands(NewAdmin(s), tokens),
+		Exporters: []privacy.Exporter{{Section: exportSection, Export: d.exportUser}},
+		Actions:   actions(),
+	}
+}

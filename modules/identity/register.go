@@ -1,0 +1,138 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/uptrace/bun"
+
+	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/database"
+	"github.com/authy2/backend/platform/events"
+	"github.com/authy2/backend/platform/secret"
+)
+
+// Registration is what somebody who wants an account gives.
+type Registration struct {
+	Email, FullName   string
+	Password, Confirm secret.String
+	Client            authn.Client
+}
+
+// Registered is a new account, with the session of its owner where there are sessions.
+type Registered struct {
+	Account authn.Account
+	Session *authn.IssuedSession
+}
+
+// Register creates an account and signs its owner in; both happen or neither does. A
+// taken address is [ErrEmailTaken], whoever of many comes second. What is wrong with the
+// input is one validation error.
+func (s *Service) Register(ctx context.Context, in Registration) (Registered, error) {
+	email, err := s.checkRegistration(in)
+	if err != nil {
+		return Registered{}, err
+	}
+	hash, err := s.passwords.Hash(ctx, in.Password)
+	if err != nil {
+		return Registered{}, err
+	}
+	r := s.newUser(email, in.FullName)
+	var done Registered
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		done, err = s.create(ctx, tx, r, hash, in.Client)
+		return err
+	})
+	if err = s.resolve(ctx, err, r.ID); err != nil {
+		f := events.Fact{Action: ActionRegister, ResourceType: "user", Metadata: map[string]string{"email": email}}
+		s.refusal(ctx, f, err)
+		return Registered{}, err
+	}
+	return done, nil
+}
+
+// checkRegistration returns the normalized email, or every complaint at once.
+func (s *Service) checkRegistration(in Registration) (string, error) {
+	complaints := map[string][]string{}
+	email, ok := ParseEmail(in.Email)
+	if !ok {
+		complaints["email"] = []string{"Not a valid email address."}
+	}
+	if err := s.checkNew(complaints, "password", in.Password, in.Confirm, email); err != nil {
+		return "", err
+	}
+	return email, apperr.Fields(complaints)
+}
+
+// checkNew adds what is wrong with a new password in the field and its confirmation.
+func (s *Service) checkNew(complaints map[string][]string, field string, password, confirm secret.String, email string) error {
+	wrong, err := s.rules.Check(password, email)
+	if err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		complaints[field] = wrong
+	}
+	if !samePassword(password, confirm) {
+		complaints[field+"_confirm"] = []string{"The passwords do not match."}
+	}
+	return nil
+}
+
+// newUser returns the row of a new, active user.
+func (s *Service) newUser(email, fullName string) *userRow {
+	now := s.now()
+	r := &userRow{ID: s.ids.New(), Email: email, Status: StatusActive, CredentialVersion: 1, Version: 1, CreatedAt: now, UpdatedAt: now}
+	if fullName != "" {
+		r.FullName = &fullName
+	}
+	return r
+}
+
+// create adds the user, tells everybody, and completes the sign-in.
+func (s *Service) create(ctx context.Context, tx bun.Tx, r *userRow, hash string, client authn.Client) (done Registered, err error) {
+	if err = s.announce(ctx, tx, r, hash, r.ID); err != nil {
+		return done, err
+	}
+	if done.Account, err = r.account(); err != nil || !s.issuer.Enabled() {
+		return done, err
+	}
+	outcome, err := s.issuer.CompleteSignIn(ctx, tx, authn.Attempt{
+		Account: done.Account, Flow: authn.FlowRegister, Methods: []string{MethodPassword}, Client: client,
+	})
+	if err != nil {
+		return Registered{}, err
+	}
+	if outcome.Session != nil {
+		done.Session, done.Account = outcome.Session, outcome.Session.Account
+	}
+	return done, nil
+}
+
+// announce adds the user and publishes that they exist. actorID is who made them; empty
+// for an operator.
+func (s *Service) announce(ctx context.Context, tx bun.Tx, r *userRow, hash, actorID string) error {
+	if err := s.store.add(ctx, tx, r, hash); err != nil {
+		return err
+	}
+	if err := s.bus.Publish(ctx, tx, events.UserRegistered{UserID: r.ID, Email: r.Email}); err != nil {
+		return err
+	}
+	f := about(ActionRegister, r.ID)
+	f.ActorID = actorID
+	return s.bus.Publish(ctx, tx, f)
+}
+
+// resolve finds out what became of a transaction whose commit was not answered, by the id
+// that was minted before it.
+func (s *Service) resolve(ctx context.Context, err error, userID string) error {
+	var unknown *database.CommitUnknown
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	if _, lost := s.store.find(ctx, userID); lost != nil {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package identity
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/clock"
+	"github.com/authy2/backend/platform/crypto"
+	"github.com/authy2/backend/platform/database"
+	"github.com/authy2/backend/platform/events"
+	"github.com/authy2/backend/platform/id"
+	"github.com/authy2/backend/platform/invalidation"
+	"github.com/authy2/backend/platform/privacy"
+	"github.com/authy2/backend/platform/ratelimit"
+)
+
+// MethodPassword is the authentication method of a password (RFC 8176 §2).
+const MethodPassword = "pwd"
+
+// Parts is what a [Service] works with. All are needed but Guards; a system without
+// sessions has authn.NoSessions{} as its Issuer.
+type Parts struct {
+	DB           *database.DB
+	Clock        clock.Clock
+	IDs          id.Source
+	Passwords    *crypto.Passwords
+	Rules        *Rules
+	Bus          *events.Bus
+	Invalidation *invalidation.Log
+	Guard        *ratelimit.Guard
+	Issuer       authn.SessionIssuer
+	Guards       DeletionGuards
+	Exports      *privacy.Registry
+	Log          *slog.Logger
+}
+
+// Service is what people do with their own account.
+type Service struct {
+	db           *database.DB
+	store        *store
+	clock        clock.Clock
+	ids          id.Source
+	passwords    *crypto.Passwords
+	rules        *Rules
+	bus          *events.Bus
+	invalidation *invalidation.Log
+	guard        *ratelimit.Guard
+	issuer       authn.SessionIssuer
+	guards       DeletionGuards
+	exports      *privacy.Registry
+	log          *slog.Logger
+}
+
+// NewService returns the use cases. It does no I/O.
+func NewService(p Parts) *Service {
+	return &Service{
+		db: p.DB, store: newStore(p.DB), clock: p.Clock, ids: p.IDs, passwords: p.Passwords, rules: p.Rules, bus: p.Bus,
+		invalidation: p.Invalidation, guard: p.Guard, issuer: p.Issuer, guards: p.Guards, exports: p.Exports, log: p.Log,
+	}
+}
+
+// now is the time as it is stored.
+func (s *Service) now() time.Time { return database.Canonical(s.clock.Now()) }
+
+// stale says that what is remembered of a user must be read again.
+func stale(userID string) invalidation.Entry {
+	return invalidation.Entry{Kind: invalidation.KindUser, Subject: userID}
+}
