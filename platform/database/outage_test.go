@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -214,10 +215,14 @@ func TestStoppedPostgres(t *testing.T) {
 		}
 	})
 	w.thaw()
-	check(t, db, func(how string, err error) {
-		if err != nil {
-			t.Errorf("back: %s: %v", how, err)
-		}
+	platformtest.Eventually(t, 2*time.Second, "the database to be back", func() bool {
+		var failed atomic.Int64
+		check(t, db, func(_ string, err error) {
+			if err != nil {
+				failed.Add(1)
+			}
+		})
+		return failed.Load() == 0
 	})
 }
 

@@ -21,6 +21,11 @@ import (
 func TestEnqueueIsPartOfTheTransaction(t *testing.T) {
 	t.Parallel()
 	platformtest.Backends(t, nil, func(t *testing.T, b platformtest.Backend) {
+		before := b.Statements()
+		enqueue(t, b, b.Jobs, "kept") // by a client that only enqueues
+		if n := b.Statements() - before; n > 2 {
+			t.Errorf("enqueuing took %d statements", n)
+		}
 		var done counter
 		c := working(t, b, jobs.Settings{}, nil, []jobs.Worker{done.worker(0)})
 		failure := errors.New("no")
@@ -32,11 +37,6 @@ func TestEnqueueIsPartOfTheTransaction(t *testing.T) {
 		})
 		if !errors.Is(err, failure) {
 			t.Fatal(err)
-		}
-		before := b.Statements()
-		enqueue(t, b, b.Jobs, "kept") // by a client that only enqueues
-		if n := b.Statements() - before; n > 2 {
-			t.Errorf("enqueuing took %d statements", n)
 		}
 		platformtest.Eventually(t, 10*time.Second, "the job to be done", func() bool { return done.n.Load() > 0 })
 		platformtest.Eventually(t, 10*time.Second, "the job to be recorded", func() bool { return queued(t, b, "state = 'completed'") == 1 })

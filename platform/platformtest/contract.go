@@ -236,9 +236,7 @@ func (c contract) startAndStop(t *testing.T) {
 		if err := app.Start(t.Context()); err != nil {
 			t.Fatalf("start: %v", err)
 		}
-		if r := app.Health(t.Context()); r.Status != "healthy" {
-			t.Errorf("a started system is %s: %v", r.Status, r.Checks)
-		}
+		Eventually(t, 10*time.Second, "a healthy system", func() bool { return app.Health(t.Context()).Status == "healthy" })
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		if err := errors.Join(app.Stop(ctx), app.Stop(ctx)); err != nil {
 			t.Errorf("stop: %v", err)
@@ -250,14 +248,14 @@ func (c contract) startAndStop(t *testing.T) {
 		if round == 0 {
 			continue
 		}
-		deadline := time.Now().Add(5 * time.Second)
-		for runtime.NumGoroutine() > before && time.Now().Before(deadline) {
-			runtime.Gosched()
-		}
-		if n := runtime.NumGoroutine(); n > before {
-			stacks := make([]byte, 1<<20)
-			t.Fatalf("%d goroutines before the start, %d after the stop:\n%s", before, n, stacks[:runtime.Stack(stacks, true)])
-		}
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("goroutines right after the stop:\n%s", stacks)
+			}
+		})
+		Eventually(t, 10*time.Second, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 	}
 }
 
