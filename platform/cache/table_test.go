@@ -1,33 +1,39 @@
-package cache
+package cache_test
 
 import (
 	"strconv"
 	"testing"
+	"time"
+
+	"github.com/authy2/backend/platform/cache"
 )
 
-// TestTableIsBounded fills a small table past its limit: marks that end first make room,
-// and what must not be dropped stays.
-func TestTableIsBounded(t *testing.T) {
+// TestMemoryIsBounded fills a small cache far past its limit: values make room for one
+// another, and no tombstone is dropped.
+func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	table := newTable[entry](shardCount * 10)
-	set := func(key string, kind byte) {
-		s := table.shard(key)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.set(key, &entry{kind: kind, deadline: 1000}, 1)
+	c := &settable{}
+	const limit = 640
+	s := cache.NewSmallSliding(c, limit)
+	now := c.Now()
+	dead := make([]string, 200)
+	for i := range dead {
+		dead[i] = "dead" + strconv.Itoa(i)
 	}
-	for i := range 200 {
-		set("dead"+strconv.Itoa(i), kindTombstone)
+	if err := s.Bury(t.Context(), dead, now, now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
 	}
 	for i := range 20_000 {
-		set(strconv.Itoa(i), kindValue)
+		v := cache.Value{Idle: time.Minute, Cap: now.Add(time.Hour), Deadline: now.Add(time.Minute)}
+		if err := s.Put(t.Context(), strconv.Itoa(i), v); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if n := table.len(); n > shardCount*10+200 {
+	if n := s.Len(); n > limit+len(dead) {
 		t.Errorf("%d entries are held", n)
 	}
-	for i := range 200 {
-		key := "dead" + strconv.Itoa(i)
-		if table.shard(key).live(key, 1) == nil {
+	for _, key := range dead {
+		if _, state, _ := s.Touch(t.Context(), key, now); state != cache.Buried {
 			t.Fatalf("tombstone %s was dropped", key)
 		}
 	}

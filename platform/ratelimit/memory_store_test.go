@@ -1,7 +1,6 @@
-package ratelimit
+package ratelimit_test
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -9,19 +8,21 @@ import (
 	"time"
 
 	"github.com/ulule/limiter/v3"
+
+	"github.com/authy2/backend/platform/ratelimit"
 )
 
 // TestMemoryStoreIsCleaned counts ever new keys in short windows.
 func TestMemoryStoreIsCleaned(t *testing.T) {
 	t.Parallel()
-	s := newMemoryStore()
+	s := ratelimit.NewMemoryStore()
 	rate := limiter.Rate{Limit: 1, Period: time.Nanosecond}
-	for i := range 10 * fewKeys {
-		if _, err := s.Get(context.Background(), fmt.Sprint(i), rate); err != nil {
+	for i := range int(10 * ratelimit.FewKeys) {
+		if _, err := s.Get(t.Context(), fmt.Sprint(i), rate); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := s.keys.Load(); n > fewKeys {
+	if n := s.Keys(); n > ratelimit.FewKeys {
 		t.Errorf("%d keys are held", n)
 	}
 }
@@ -30,7 +31,7 @@ func TestMemoryStoreIsCleaned(t *testing.T) {
 // keep ending: no window may admit more than its limit.
 func TestCleaningDropsNoCounter(t *testing.T) {
 	t.Parallel()
-	s := newMemoryStore()
+	s := ratelimit.NewMemoryStore()
 	rate := limiter.Rate{Limit: 5, Period: 20 * time.Millisecond}
 	var passed sync.Map // end of the window to how many passed
 	var wg sync.WaitGroup
@@ -38,9 +39,7 @@ func TestCleaningDropsNoCounter(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for time.Now().Before(stop) {
-				s.mu.RLock()
-				n, ends := s.cache.Increment("k", 1, rate.Period)
-				s.mu.RUnlock()
+				n, ends := s.Count("k", rate)
 				if n <= rate.Limit {
 					count, _ := passed.LoadOrStore(ends, new(atomic.Int64))
 					count.(*atomic.Int64).Add(1)
@@ -50,8 +49,7 @@ func TestCleaningDropsNoCounter(t *testing.T) {
 	}
 	wg.Go(func() {
 		for time.Now().Before(stop) {
-			s.keys.Store(s.cleanAt.Load())
-			s.clean()
+			s.Clean()
 		}
 	})
 	wg.Wait()
