@@ -2,51 +2,45 @@ package crypto
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/clock"
+	"github.com/authy2/backend/platform/crypto/lanes"
 	"github.com/authy2/backend/platform/secret"
-)
-
-const (
-	// maxWait is the longest wait at which a job is still admitted.
-	maxWait = 4 * time.Second
-	// giveUp is the age at which an admitted job is answered unavailable after all, for
-	// the case that hashing became slower than it was when the job was admitted.
-	giveUp = 5*time.Second - 250*time.Millisecond
-	// queueLimit bounds the queue however fast hashing is.
-	queueLimit = 2048
-	// typicalUnit is how long a cost of 0 would take on slow hardware; it serves until
-	// the first measurement.
-	typicalUnit = 150 * time.Microsecond
 )
 
 // Passwords hashes and checks passwords with bcrypt. A few workers own all hashing of the
 // process, so that a storm of log-ins neither starves other requests nor piles up: a job
 // that would wait longer than 4 s is refused at once, and a job whose caller has left is
-// dropped. Safe for many goroutines.
+// dropped. A worker does up to four waiting passwords side by side (package lanes), which
+// takes little longer than one. Safe for many goroutines.
 type Passwords struct {
 	cost, maxCost, workers int
 	clock                  clock.Clock
 	log                    *slog.Logger
-	queue                  chan *job
+	rand                   io.Reader
+	newEngine              func() engine
 	metrics                poolMetrics
 
 	mu      sync.Mutex
+	arrived *sync.Cond // a job is in the queue, or the pool was closed
 	state   poolState
-	unit    time.Duration // how long one bcrypt of cost 0 takes, moving average
-	pending int64         // work admitted and not done, in bcrypts of cost 0
-	done    chan struct{}
-	running sync.WaitGroup
+	queue   []*job // oldest first
+	// waiting is how many trials are in the queue, working how many batches workers are
+	// at, for each cost.
+	waiting, working [lanes.MaxCost + 1]int
+	pace             pace
+	engine           engine // nil until it has proved itself, and for good if it cannot
+	done             chan struct{}
+	running          sync.WaitGroup
 }
 
 type poolState int
@@ -57,17 +51,6 @@ const (
 	poolClosed
 )
 
-// job is one piece of hashing. Its state moves once, from queued to taken or dropped.
-type job struct {
-	ctx   context.Context
-	work  func()
-	units int64
-	since time.Time
-	taken atomic.Bool
-	err   error
-	done  chan struct{}
-}
-
 // NewPasswords returns a pool that hashes at the bcrypt cost (4 to 31) in that many workers;
 // 0 workers means one fewer than GOMAXPROCS, and at least one. reg may be nil.
 func NewPasswords(cost, workers int, clock clock.Clock, log *slog.Logger, reg prometheus.Registerer) *Passwords {
@@ -76,8 +59,13 @@ func NewPasswords(cost, workers int, clock clock.Clock, log *slog.Logger, reg pr
 	}
 	p := &Passwords{
 		cost: cost, maxCost: max(cost, maxForeignCost), workers: workers,
-		clock: clock, log: log, queue: make(chan *job, queueLimit),
-		unit: typicalUnit, done: make(chan struct{}),
+		clock: clock, log: log, rand: rand.Reader,
+		newEngine: func() engine { return lanes.New() },
+		done:      make(chan struct{}),
+	}
+	p.arrived = sync.NewCond(&p.mu)
+	for i := range p.pace {
+		p.pace[i] = typicalRound
 	}
 	p.metrics = newPoolMetrics(reg, p.depth)
 	return p
@@ -85,33 +73,67 @@ func NewPasswords(cost, workers int, clock clock.Clock, log *slog.Logger, reg pr
 
 // Start starts the workers and measures how fast this machine hashes. It returns an error
 // for a cost that bcrypt does not know. A pool is started once.
-func (p *Passwords) Start(context.Context) error {
-	if p.cost < minCost || p.cost > 31 {
-		return fmt.Errorf("crypto: bcrypt cost %d is not within %d and 31", p.cost, minCost)
+//
+// The engine that does four passwords at once is made and tested after Start has returned.
+// Until then, and for good when it fails its test, golang.org/x/crypto/bcrypt does the work.
+func (p *Passwords) Start(ctx context.Context) error {
+	if p.cost < minCost || p.cost > lanes.MaxCost {
+		return fmt.Errorf("crypto: bcrypt cost %d is not within %d and %d", p.cost, minCost, lanes.MaxCost)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state != poolNew {
 		return errors.New("crypto: the password pool was started before")
 	}
-	p.state = poolOpen
-	p.calibrate()
+	round, err := calibrate(p.reading, func(cost int) error {
+		nobody := &trial{hash: lanes.Parsed{Cost: cost}}
+		return nobody.alone(cost)
+	})
+	if err != nil {
+		return err
+	}
+	p.state, p.pace[0] = poolOpen, round
 	for range p.workers {
 		p.running.Go(p.serve)
 	}
+	p.running.Go(func() { p.prove(ctx) })
 	return nil
 }
 
-// calibrate lowers the typical duration to this machine's best of two.
-func (p *Passwords) calibrate() {
-	const cost = 5
-	for range 2 {
-		begun := p.clock.Now()
-		burn(cost, nil)
-		if took := p.clock.Now().Sub(begun); took > 0 {
-			p.unit = max(min(p.unit, took>>cost), 1)
+// prove makes the engine, and lets the workers use it when it passes its test.
+func (p *Passwords) prove(ctx context.Context) {
+	e := p.newEngine()
+	measured, err := p.examine(e)
+	if err != nil {
+		p.metrics.failures.Inc()
+		p.log.ErrorContext(ctx, "the four-lane bcrypt failed its self-test; passwords are hashed one by one", "error", err)
+		return
+	}
+	p.mu.Lock()
+	measured[0] = p.pace[0]
+	p.engine, p.pace = e, measured
+	p.mu.Unlock()
+	p.metrics.active.Set(1)
+}
+
+// examine tests the engine and measures how fast it is at every width.
+func (p *Passwords) examine(e engine) (measured pace, err error) {
+	if err := e.SelfTest(); err != nil {
+		return pace{}, err
+	}
+	for width := 1; width <= lanes.Width; width++ {
+		measured[width], err = calibrate(p.reading, func(cost int) error {
+			trials := make([]*trial, width)
+			for i := range trials {
+				trials[i] = &trial{hash: lanes.Parsed{Cost: cost}}
+			}
+			return sideBySide(e, cost, trials)
+		})
+		if err != nil {
+			return pace{}, err
 		}
 	}
+	return measured, nil
 }
 
 // Stop refuses new jobs, answers those still queued as unavailable, and waits for the ones
@@ -122,6 +144,7 @@ func (p *Passwords) Stop(ctx context.Context) error {
 		close(p.done)
 	}
 	p.state = poolClosed
+	p.arrived.Broadcast()
 	p.mu.Unlock()
 	idle := make(chan struct{})
 	go func() {
@@ -153,14 +176,18 @@ func (p *Passwords) HashIfIdle(ctx context.Context, password secret.String) (str
 }
 
 func (p *Passwords) hash(ctx context.Context, password secret.String, onlyIdle bool) (string, error) {
-	normal := Normalize(password.Reveal())
-	var hash string
-	var failed error
-	err := p.do(ctx, 1<<p.cost, onlyIdle, func() { hash, failed = hashPassword(normal, p.cost) })
-	if err != nil {
+	input, mark := []byte(Normalize(password.Reveal())), ""
+	if len(input) > maxBcrypt {
+		input, mark = prehash(string(input)), prehashed
+	}
+	t := &trial{hash: lanes.Parsed{Cost: p.cost}, input: input, fresh: true}
+	if _, err := io.ReadFull(p.rand, t.hash.Salt[:]); err != nil {
+		return "", fmt.Errorf("crypto: make a salt: %w", err)
+	}
+	if err := p.do(ctx, p.cost, onlyIdle, t); err != nil {
 		return "", err
 	}
-	return hash, failed
+	return mark + t.hash.String(), nil
 }
 
 // Verify reports whether the password is the one of the stored hash, and whether it should
@@ -172,134 +199,27 @@ func (p *Passwords) hash(ctx context.Context, password secret.String, onlyIdle b
 // Hashes costlier than 16 and the configured cost are not read. Errors are as for
 // [Passwords.Hash].
 func (p *Passwords) Verify(ctx context.Context, hash string, password secret.String) (ok, rehash bool, err error) {
-	tried := candidates(password)
-	cost := p.cost
 	s, readable := parseStored(hash, p.maxCost)
-	if readable {
-		cost = max(cost, s.cost)
-	} else if hash != "" {
-		p.log.WarnContext(ctx, "a stored password hash cannot be read", "length", len(hash))
+	if !readable {
+		if hash != "" {
+			p.log.WarnContext(ctx, "a stored password hash cannot be read", "length", len(hash))
+		}
+		s.Cost = p.cost
 	}
-	units := int64(len(tried)) << cost
-	err = p.do(ctx, units, false, func() { ok, rehash = verifyPassword(hash, tried, p.cost, p.maxCost) })
-	if err != nil {
+	tried := candidates(password)
+	trials, possible := make([]*trial, len(tried)), make([]bool, len(tried))
+	for i, c := range tried {
+		t := &trial{hash: s.Parsed}
+		t.input, possible[i] = s.input(c)
+		trials[i] = t
+	}
+	if err := p.do(ctx, max(s.Cost, p.cost), false, trials...); err != nil {
 		return false, false, err
 	}
+	for i, t := range trials {
+		if t.right && possible[i] && readable {
+			ok, rehash = true, s.outdated(tried[i], p.cost)
+		}
+	}
 	return ok, rehash, nil
-}
-
-// do has a worker run work and waits for it.
-func (p *Passwords) do(ctx context.Context, units int64, onlyIdle bool, work func()) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("crypto: hash password: %w", context.Cause(ctx))
-	}
-	j := &job{ctx: ctx, work: work, units: units, since: p.clock.Now(), done: make(chan struct{})}
-	if err := p.admit(j, onlyIdle); err != nil {
-		return err
-	}
-	select {
-	case <-j.done:
-		return j.err
-	case <-ctx.Done():
-		// The worker may be at it already; then its answer is nobody's.
-		if j.taken.CompareAndSwap(false, true) {
-			p.settle(j)
-		}
-		return fmt.Errorf("crypto: hash password: %w", context.Cause(ctx))
-	case <-p.done:
-		if j.taken.CompareAndSwap(false, true) {
-			p.settle(j)
-			return apperr.ErrUnavailable.WithRetryAfter(time.Second)
-		}
-		<-j.done
-		return j.err
-	}
-}
-
-// admit puts j into the queue, or refuses it when it would wait too long.
-func (p *Passwords) admit(j *job, onlyIdle bool) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.state != poolOpen {
-		return apperr.ErrUnavailable.WithRetryAfter(time.Second)
-	}
-	wait := time.Duration(p.pending) * p.unit / time.Duration(p.workers)
-	if wait > maxWait || onlyIdle && p.pending > 0 {
-		return p.refuse(wait)
-	}
-	select {
-	case p.queue <- j:
-		p.pending += j.units
-		return nil
-	default:
-		return p.refuse(wait)
-	}
-}
-
-// refuse counts a refused job and says when the queue will be shorter.
-func (p *Passwords) refuse(wait time.Duration) error {
-	p.metrics.rejected.Inc()
-	return apperr.ErrUnavailable.WithRetryAfter(max(time.Second, (wait / 2).Round(time.Second)))
-}
-
-// settle takes j out of the expected wait.
-func (p *Passwords) settle(j *job) {
-	p.mu.Lock()
-	p.pending -= j.units
-	p.mu.Unlock()
-}
-
-// depth returns how many jobs wait, dropped ones included until a worker passes them.
-func (p *Passwords) depth() float64 { return float64(len(p.queue)) }
-
-// serve is the life of a worker.
-func (p *Passwords) serve() {
-	for {
-		select {
-		case <-p.done:
-			return
-		default:
-		}
-		select {
-		case <-p.done:
-			return
-		case j := <-p.queue:
-			p.run(j)
-		}
-	}
-}
-
-// run does one job, unless its caller has left or it waited too long.
-func (p *Passwords) run(j *job) {
-	if !j.taken.CompareAndSwap(false, true) {
-		return
-	}
-	defer close(j.done)
-	defer p.settle(j)
-	if err := j.ctx.Err(); err != nil {
-		j.err = fmt.Errorf("crypto: hash password: %w", context.Cause(j.ctx))
-		return
-	}
-	begun := p.clock.Now()
-	if begun.Sub(j.since) > giveUp {
-		p.metrics.rejected.Inc()
-		j.err = apperr.ErrUnavailable.WithRetryAfter(time.Second)
-		return
-	}
-	j.work()
-	took := p.clock.Now().Sub(begun)
-	p.metrics.duration.Observe(took.Seconds())
-	p.learn(took, j.units)
-}
-
-// learn moves the average by an eighth of the difference.
-func (p *Passwords) learn(took time.Duration, units int64) {
-	measured := took / time.Duration(max(units, 1))
-	if measured <= 0 {
-		return
-	}
-	p.mu.Lock()
-	p.unit += (measured - p.unit) / 8
-	p.unit = max(p.unit, 1)
-	p.mu.Unlock()
 }

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/clock"
 	"github.com/authy2/backend/platform/crypto"
@@ -24,11 +22,8 @@ import (
 // and nobody who was admitted waits for over five seconds.
 func TestStorm(t *testing.T) {
 	t.Parallel()
-	reg := prometheus.NewRegistry()
-	p := crypto.NewPasswords(10, 1, clock.System{}, slog.New(slog.NewTextHandler(io.Discard, nil)), reg)
-	if err := p.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	p, reg := start(t, 11, nil, io.Discard)
+	eventually(t, "the engine is used", p.Lanes)
 	var served, refused atomic.Int32
 	var slowest, slowestRefusal atomic.Int64
 	var all sync.WaitGroup
@@ -163,27 +158,35 @@ func TestStop(t *testing.T) {
 // one of the configured cost take as long.
 func TestVerifyTakesTheConfiguredTime(t *testing.T) {
 	t.Parallel()
-	p, cheap := pool(t, 8, 1), pool(t, 4, 1)
-	kinds := []string{"", "unreadable", hash(t, cheap, "one password"), hash(t, p, "one password")}
-	samples := make([][]time.Duration, len(kinds))
-	for range 40 {
-		for i, h := range kinds {
-			begun := time.Now()
-			if _, _, err := p.Verify(t.Context(), h, secret.New("wrong password")); err != nil {
-				t.Fatal(err)
+	for name, engine := range map[string]crypto.Engine{"lanes": nil, "self-test fails": new(broken)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cheap := pool(t, 4, 1)
+			p, _ := start(t, 6, engine, io.Discard)
+			if engine == nil {
+				eventually(t, "the engine is used", p.Lanes)
 			}
-			samples[i] = append(samples[i], time.Since(begun))
-		}
-	}
-	least := make([]time.Duration, len(kinds))
-	for i := range samples {
-		slices.Sort(samples[i])
-		least[i] = samples[i][0]
-	}
-	t.Logf("least times: %v", least)
-	for _, d := range least {
-		if ratio := float64(d) / float64(least[3]); ratio < 0.9 || ratio > 1.15 {
-			t.Errorf("least times %v differ by more than noise", least)
-		}
+			kinds := []string{"", "unreadable", hash(t, cheap, "one password"), hash(t, p, "one password")}
+			// More rounds make the least times truer on a busy machine, never a real difference
+			// smaller.
+			least := slices.Repeat([]time.Duration{time.Hour}, len(kinds))
+			noisy := func(d time.Duration) bool {
+				ratio := float64(d) / float64(least[3])
+				return ratio < 0.93 || ratio > 1.07
+			}
+			for round := 0; round < 20 || round < 2000 && slices.ContainsFunc(least, noisy); round++ {
+				for i, h := range kinds {
+					begun := time.Now()
+					if _, _, err := p.Verify(t.Context(), h, secret.New("wrong password")); err != nil {
+						t.Fatal(err)
+					}
+					least[i] = min(least[i], time.Since(begun))
+				}
+			}
+			t.Logf("least times: %v", least)
+			if slices.ContainsFunc(least, noisy) {
+				t.Errorf("least times %v differ by more than noise", least)
+			}
+		})
 	}
 }
