@@ -30,6 +30,7 @@ type Server struct {
 	addr     string
 	mu       sync.Mutex
 	listener net.Listener
+	stopped  bool
 }
 
 // NewServer makes a server for addr (host:port; port 0 picks a free one). log receives
@@ -60,9 +61,12 @@ func (s *Server) Listen(ctx context.Context) (net.Addr, error) {
 // Serve answers requests until Stop, after which it returns nil. Listen comes first.
 func (s *Server) Serve() error {
 	s.mu.Lock()
-	listener := s.listener
+	listener, stopped := s.listener, s.stopped
 	s.mu.Unlock()
-	if listener == nil {
+	switch {
+	case stopped:
+		return nil
+	case listener == nil:
 		return errors.New("httpx: serve before listen")
 	}
 	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -80,6 +84,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.stopped = true
 	if s.listener != nil {
 		_ = s.listener.Close() // closed already when Serve ran
 		s.listener = nil

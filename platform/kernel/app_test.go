@@ -17,6 +17,7 @@ import (
 
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/kernel"
+	"github.com/authy2/backend/platform/platformtest"
 )
 
 // journal records what happened in which order.
@@ -255,13 +256,6 @@ func TestServeTwiceLeavesNoGoroutine(t *testing.T) { //nolint:paralleltest // se
 		if err := app.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		deadline := time.Now().Add(5 * time.Second)
-		for runtime.NumGoroutine() > before && time.Now().Before(deadline) {
-			runtime.Gosched()
-		}
-		if now := runtime.NumGoroutine(); now > before {
-			buffer := make([]byte, 1<<20)
-			t.Fatalf("round %d: %d goroutines before, %d after:\n%s", round, before, now, buffer[:runtime.Stack(buffer, true)])
-		}
+		platformtest.Eventually(t, 10*time.Second, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 	}
 }

@@ -156,10 +156,12 @@ func TestOnPostgreSQLAndRedis(t *testing.T) {
 	if err := app.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if status, body := ask(t, app, "/api/health"); status != http.StatusOK || !strings.Contains(body, `"redis":"up"`) ||
-		!strings.Contains(body, `"clock":"up"`) || !strings.Contains(body, `"status":"healthy"`) {
-		t.Errorf("health answers %d %s", status, body)
-	}
+	// Redis has a tenth of a second to answer, which a busy machine may not give it at once.
+	platformtest.Eventually(t, 30*time.Second, "a healthy system", func() bool {
+		status, body := ask(t, app, "/api/health")
+		return status == http.StatusOK && strings.Contains(body, `"redis":"up"`) && strings.Contains(body, `"clock":"up"`) &&
+			strings.Contains(body, `"status":"healthy"`)
+	})
 	if _, err := app.Jobs().RunOnce(t.Context(), "prune_invalidations"); err != nil {
 		t.Errorf("prune_invalidations: %v", err)
 	}
@@ -190,4 +192,14 @@ func TestLimitsBite(t *testing.T) {
 			}
 		})
 	}
+}
+
+// textOf returns the greeting in an answer.
+func textOf(t *testing.T, body string) string {
+	t.Helper()
+	var envelope struct{ Data greeting }
+	if err := json.Unmarshal([]byte(body), &envelope); err != nil {
+		t.Fatal(err)
+	}
+	return envelope.Data.Text
 }
