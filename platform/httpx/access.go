@@ -46,7 +46,11 @@ func (r *route) admit(ex *exchange) error {
 	}
 	ex.principal = p
 	ex.token = token
-	ex.ctx = authn.WithPrincipal(ex.ctx, p)
+	if request, ok := ex.ctx.(*authn.Request); ok {
+		request.SignIn(p)
+	} else {
+		ex.ctx = authn.WithPrincipal(ex.ctx, p)
+	}
 	return nil
 }
 

@@ -23,7 +23,8 @@ type humaContext = huma.Context
 type exchange struct {
 	humaContext
 	gin       *gin.Context
-	ctx       context.Context
+	ctx       context.Context //nolint:containedctx // an exchange lives as long as its request
+	handler   handlerContext
 	route     *route
 	client    authn.Client
 	principal *authn.Principal
@@ -51,6 +52,20 @@ func (r *route) newExchange(c *gin.Context) *exchange {
 
 type exchangeKey struct{}
 
+// handlerContext is the context of a handler. It leads back to its exchange.
+type handlerContext struct {
+	context.Context
+	ex *exchange
+}
+
+// Value returns the exchange, or what the request's context holds.
+func (h *handlerContext) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return h.ex
+	}
+	return h.Context.Value(key)
+}
+
 // exchangeFrom returns the exchange that a handler's context belongs to.
 func exchangeFrom(ctx context.Context) *exchange {
 	return ctx.Value(exchangeKey{}).(*exchange)
@@ -59,12 +74,12 @@ func exchangeFrom(ctx context.Context) *exchange {
 // handle lets huma bind the input and call the handler, whose result is in out and err
 // afterwards.
 func (ex *exchange) handle(ctx context.Context) {
-	ex.ctx = context.WithValue(ctx, exchangeKey{}, ex)
+	ex.handler = handlerContext{Context: ctx, ex: ex}
 	ex.route.serve(ex)
 }
 
 // Context returns the context of the handler.
-func (ex *exchange) Context() context.Context { return ex.ctx }
+func (ex *exchange) Context() context.Context { return &ex.handler }
 
 // Header returns a request header; several lines of one name are one list (RFC 9110 §5.3).
 // The content type was judged before, so huma is told what it came down to.

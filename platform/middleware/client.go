@@ -24,14 +24,14 @@ func Arrival(proxies Proxies, newID func() string) gin.HandlerFunc {
 		if id == "" {
 			id = newID()
 		}
-		client := &authn.Client{
+		client := authn.Client{
 			Address:   proxies.Client(r),
 			UserAgent: CleanUserAgent(r.Header.Get("User-Agent")),
 			RequestID: id,
 			TraceID:   TraceID(r.Header["Traceparent"]),
 		}
 		c.Writer.Header()["X-Request-Id"] = []string{id}
-		c.Request = r.WithContext(authn.WithClient(r.Context(), client))
+		c.Request = r.WithContext(authn.NewRequest(r.Context(), client))
 		c.Next()
 	}
 }
