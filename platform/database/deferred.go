@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/uptrace/bun"
 )
@@ -12,11 +13,11 @@ import (
 // of its answer one transaction. It is bounded by Settings.Timeout from its beginning.
 type Deferred struct {
 	db      *DB
-	ctx     context.Context //nolint:containedctx // the request's, for a transaction that Finish begins
+	ctx     context.Context // the request's, for a transaction that Finish begins
 	onBegin func(ctx context.Context, tx bun.Tx) error
 
 	mu    sync.Mutex
-	open  *transaction
+	open  atomic.Pointer[transaction]
 	bound *limited
 	over  bool
 }
@@ -26,6 +27,16 @@ type deferredKey struct{}
 func deferredOf(ctx context.Context) *Deferred {
 	d, _ := ctx.Value(deferredKey{}).(*Deferred)
 	return d
+}
+
+// detached returns ctx without its cancellation and outside of any Deferred: what runs
+// when a transaction is over may begin one of its own.
+func detached(ctx context.Context) context.Context {
+	ctx = context.WithoutCancel(ctx)
+	if deferredOf(ctx) == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, deferredKey{}, (*Deferred)(nil))
 }
 
 // Defer returns a context under which InTx does not commit, and the handle that does.
@@ -39,11 +50,7 @@ func (d *DB) Defer(ctx context.Context, onBegin func(ctx context.Context, tx bun
 
 // Begun reports whether a transaction is open. It is not after an InTx that failed,
 // because that rolled everything back.
-func (d *Deferred) Begun() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.open != nil
-}
+func (d *Deferred) Begun() bool { return d.open.Load() != nil }
 
 // Finish runs fn in the transaction, which it begins if none is open, and commits. fn may
 // be nil. Hooks run then.
@@ -54,9 +61,7 @@ func (d *Deferred) Finish(ctx context.Context, fn func(ctx context.Context, tx b
 	if fn == nil {
 		fn = func(context.Context, bun.Tx) error { return nil }
 	}
-	if d.open != nil {
-		t, bound := d.open, d.bound
-		d.open = nil
+	if t, bound := d.open.Swap(nil), d.bound; t != nil {
 		if err := t.call(values{Context: bound, from: ctx}, fn); err != nil {
 			return d.last(err)
 		}
@@ -80,9 +85,8 @@ func (d *Deferred) Finish(ctx context.Context, fn func(ctx context.Context, tx b
 func (d *Deferred) Abort() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.open != nil {
-		d.open.rollback()
-		d.open = nil
+	if t := d.open.Swap(nil); t != nil {
+		t.rollback()
 	}
 	d.close()
 }
@@ -95,8 +99,8 @@ func (d *Deferred) join(ctx context.Context, fn func(ctx context.Context, tx bun
 	if d.over {
 		return false, nil
 	}
-	if d.open != nil {
-		return true, d.callOpen(ctx, fn)
+	if t := d.open.Load(); t != nil {
+		return true, d.callOpen(ctx, t, fn)
 	}
 	bound := limit(ctx, d.db.settings.Timeout)
 	err := d.db.repeat(bound, func() error {
@@ -107,7 +111,8 @@ func (d *Deferred) join(ctx context.Context, fn func(ctx context.Context, tx bun
 		if err := t.call(bound, fn); err != nil {
 			return err
 		}
-		d.open, d.bound = t, bound
+		d.bound = bound
+		d.open.Store(t)
 		return nil
 	})
 	if err != nil {
@@ -118,12 +123,16 @@ func (d *Deferred) join(ctx context.Context, fn func(ctx context.Context, tx bun
 
 // callOpen runs fn in the open transaction. It cannot be repeated alone: what ran before
 // it is gone with the rollback, and the client is asked to try again.
-func (d *Deferred) callOpen(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
-	err := d.open.call(values{Context: d.bound, from: ctx}, fn)
-	if err != nil {
-		d.open = nil
-		d.bound.cancel()
-	}
+func (d *Deferred) callOpen(ctx context.Context, t *transaction, fn func(ctx context.Context, tx bun.Tx) error) error {
+	done := false
+	defer func() {
+		if !done { // it failed or panicked, and was rolled back
+			d.open.Store(nil)
+			d.bound.cancel()
+		}
+	}()
+	err := t.call(values{Context: d.bound, from: ctx}, fn)
+	done = err == nil
 	return d.last(err)
 }
 
@@ -155,7 +164,7 @@ func (d *Deferred) close() {
 // values is the time limit of one context with the values of another.
 type values struct {
 	context.Context
-	from context.Context //nolint:containedctx // this is a context
+	from context.Context
 }
 
 // Value looks in the caller's context first.

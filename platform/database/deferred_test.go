@@ -151,3 +151,64 @@ func TestDeferredBeginFails(t *testing.T) {
 		}
 	})
 }
+
+// TestHooksMayWrite has hooks of every end of a transaction write on their own.
+func TestHooksMayWrite(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, b platformtest.Backend) {
+		write := func(id string) func(context.Context) {
+			return func(ctx context.Context) {
+				if err := insert(ctx, b.DB, id); err != nil {
+					t.Errorf("%s: %v", id, err)
+				}
+				if _, err := b.DB.Read().NewSelect().Model((*thing)(nil)).Count(ctx); err != nil {
+					t.Errorf("%s: %v", id, err)
+				}
+			}
+		}
+		in := func(ctx context.Context, id string, err error) {
+			_ = b.DB.InTx(ctx, func(ctx context.Context, _ bun.Tx) error {
+				database.AfterCommit(ctx, write(id+" committed"))
+				database.AfterRollback(ctx, write(id+" rolled back"))
+				return err
+			})
+		}
+		in(t.Context(), "plain", nil)
+		in(t.Context(), "failed", errors.New("no"))
+		ctx, deferred := b.DB.Defer(t.Context(), nil)
+		in(ctx, "deferred failed", errors.New("no"))
+		in(ctx, "deferred", nil)
+		if err := deferred.Finish(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		ctx, deferred = b.DB.Defer(t.Context(), nil)
+		in(ctx, "aborted", nil)
+		deferred.Abort()
+		want := []string{"aborted rolled back", "deferred committed", "deferred failed rolled back", "failed rolled back", "plain committed"}
+		if got := names(t, b.DB); !slices.Equal(got, want) {
+			t.Errorf("wrote %q, want %q", got, want)
+		}
+	})
+}
+
+func TestPoolReadsUnderAnOpenDeferredPanicWhenStrict(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, b platformtest.Backend) {
+		ctx, deferred := b.DB.Defer(t.Context(), nil)
+		defer deferred.Abort()
+		read := func() (panicked bool) {
+			defer func() { panicked = recover() != nil }()
+			_, _ = b.DB.Read().NewSelect().Model((*thing)(nil)).Count(ctx)
+			return false
+		}
+		if read() {
+			t.Error("a read before the transaction panics")
+		}
+		if err := insert(ctx, b.DB, "a"); err != nil {
+			t.Fatal(err)
+		}
+		if !read() {
+			t.Error("a read that cannot see what the request has written does not panic")
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 )
 
 // errLocked says that another process holds the lock.
@@ -19,6 +20,11 @@ func lockFile(path string) (*fileLock, error) {
 		return nil, err
 	}
 	if err := flock(f); err != nil {
+		holder := make([]byte, 16)
+		n, _ := f.Read(holder)
+		if pid := strings.TrimSpace(string(holder[:n])); errors.Is(err, errLocked) && pid != "" {
+			err = fmt.Errorf("%w (pid %s)", errLocked, pid)
+		}
 		return nil, errors.Join(err, f.Close())
 	}
 	// Who holds it is for people; the lock does not depend on the text.

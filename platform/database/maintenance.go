@@ -83,7 +83,7 @@ func (d *DB) tryPostgresLock(ctx context.Context, name string) (func(), error) {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte("authy2:" + name))
 	var ok bool
-	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(hash.Sum64())).Scan(&ok) //nolint:gosec // any 64 bits are a key
+	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(hash.Sum64())).Scan(&ok)
 	if err == nil && ok {
 		return closeConn, nil
 	}

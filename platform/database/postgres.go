@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	oldestPostgres = 140000 // server_version_num
-	listeners      = 8      // connections of Pool
+	oldestPostgres = 140000  // server_version_num
+	listeners      = 8       // connections of Pool
+	patient        = "30000" // milliseconds a statement of the job queue's housekeeping may take
 	maxLifetime    = time.Hour
 )
 
@@ -90,6 +91,7 @@ func (d *DB) startPostgres(ctx context.Context) error {
 		return errors.New("database: the PostgreSQL URL cannot be read")
 	}
 	config.ConnConfig.ConnectTimeout = d.settings.ConnectTimeout
+	config.ConnConfig.RuntimeParams["statement_timeout"] = patient
 	d.pgDefaults(config.ConnConfig)
 	config.MaxConns = listeners
 	config.MinConns = 0

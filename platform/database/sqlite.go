@@ -69,7 +69,7 @@ func (d *DB) startSQLite(ctx context.Context) error {
 		lock, err := lockFile(d.path + ".lock")
 		if err != nil {
 			if errors.Is(err, errLocked) {
-				return fmt.Errorf("database: another authy2 already serves %s; stop it, or use PostgreSQL to run several", d.path)
+				return fmt.Errorf("database: another authy2 already serves %s: %w; stop it, or use PostgreSQL to run several", d.path, err)
 			}
 			return fmt.Errorf("database: lock %s: %w", d.path, err)
 		}

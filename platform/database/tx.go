@@ -26,7 +26,7 @@ var errNested = errors.New("database: a transaction inside a transaction")
 type transaction struct {
 	db     *DB
 	tx     bun.Tx
-	outer  context.Context //nolint:containedctx // what hooks run on, once the transaction is over
+	outer  context.Context // what hooks run on, once the transaction is over
 	inside bool            // a function runs in it right now
 	hooks  hooks
 }
@@ -39,7 +39,7 @@ func transactionOf(ctx context.Context) *transaction {
 		return t
 	}
 	if d := deferredOf(ctx); d != nil {
-		return d.open
+		return d.open.Load()
 	}
 	return nil
 }
@@ -117,13 +117,13 @@ func pause(ctx context.Context, n int) bool {
 	}
 }
 
-// begin opens a transaction on bound. Hooks will run on ctx without its cancellation.
+// begin opens a transaction on bound. Hooks will run on what is left of ctx.
 func (d *DB) begin(ctx, bound context.Context) (*transaction, error) {
 	tx, err := d.writer.BeginTx(bound, nil)
 	if err != nil {
 		return nil, Translate(err)
 	}
-	return &transaction{db: d, tx: tx, outer: context.WithoutCancel(ctx)}, nil
+	return &transaction{db: d, tx: tx, outer: detached(ctx)}, nil
 }
 
 // call runs fn inside t, and rolls t back when fn fails or panics.

@@ -64,6 +64,7 @@ func (c *Client) config() (*river.Config, error) {
 		JobTimeout:           defaultTimeout,
 		RescueStuckJobsAfter: rescueAfter,
 		SoftStopTimeout:      c.settings.StopTimeout,
+		FetchOnlyKnownKinds:  true, // what only another release or a module that is off can do stays for it
 		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: c.settings.Workers}},
 		Workers:              workers,
 		PeriodicJobs:         c.schedule(),

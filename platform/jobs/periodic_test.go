@@ -7,8 +7,11 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/jobs"
@@ -164,4 +167,35 @@ func TestRegisterComplainsOfEverything(t *testing.T) {
 	if list := c.List(); len(list) != 1 || list[0].Name != "good_one" {
 		t.Errorf("list %+v", list)
 	}
+}
+
+// TestIntervalIsTakenOnce starts a process in an interval that another has taken, as after
+// a restart or when the queue has forgotten its finished jobs.
+func TestIntervalIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, nil, func(t *testing.T, b platformtest.Backend) {
+		slot := time.Now().Add(time.Second).Truncate(24 * time.Hour).Unix()
+		err := b.DB.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.ExecContext(ctx, "INSERT INTO platform_jobs (name, slot, taken_by) VALUES ('count_taken', ?, 12345), ('count_free', ?, 12345)", slot, slot-86400)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var taken, free atomic.Int64
+		count := func(n *atomic.Int64) func(context.Context) (jobs.Report, error) {
+			return func(context.Context) (jobs.Report, error) {
+				n.Add(1)
+				return nil, nil
+			}
+		}
+		working(t, b, jobs.Settings{}, []jobs.Periodic{
+			{Name: "count_taken", Every: 24 * time.Hour, Run: count(&taken)},
+			{Name: "count_free", Every: 24 * time.Hour, Run: count(&free)},
+		}, nil)
+		platformtest.Eventually(t, 20*time.Second, "both runs to be decided", func() bool { return queued(t, b, "state = 'completed'") == 2 })
+		if taken.Load() != 0 || free.Load() != 1 {
+			t.Errorf("the taken interval ran %d times, the free one %d", taken.Load(), free.Load())
+		}
+	})
 }

@@ -13,11 +13,11 @@ import (
 // environment it writes the file instead.
 func Golden(t testing.TB, path string, got []byte) {
 	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") == "1" { //nolint:forbidigo // a switch of the test run, not of the system
+	if os.Getenv("UPDATE_GOLDEN") == "1" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatalf("golden: %v", err)
 		}
-		if err := os.WriteFile(path, got, 0o644); err != nil { //nolint:gosec // it is checked in
+		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatalf("golden: %v", err)
 		}
 		return

@@ -137,7 +137,7 @@ func migratedTemplate(t testing.TB, lines []migrate.Line) string {
 	postgresAdmin(t, func(ctx context.Context, admin *pgx.Conn) error {
 		key := fnv.New64a()
 		_, _ = key.Write([]byte(name))
-		if _, err := admin.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(key.Sum64())); err != nil { //nolint:gosec // any 64 bits are a key
+		if _, err := admin.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(key.Sum64())); err != nil {
 			return err
 		}
 		var ready bool

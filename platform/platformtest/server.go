@@ -53,14 +53,14 @@ func newFolder(name string) (string, *syscall.Credential, error) {
 	if err := errors.Join(errUID, errGID, os.Chown(dir, uid, gid)); err != nil {
 		return "", nil, err
 	}
-	return dir, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil //nolint:gosec // ids of the system
+	return dir, &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
 // command prepares a program that runs in dir as the servers' user.
 func command(dir string, as *syscall.Credential, name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "HOME=" + dir} //nolint:forbidigo // where programs are
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "HOME=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	return cmd
 }
@@ -98,7 +98,7 @@ func start(dir string, as *syscall.Credential, at *url.URL, ready func(ctx conte
 
 // given returns the server at a URL from the environment, or nil.
 func given(variable string) (*server, error) {
-	raw := os.Getenv(variable) //nolint:forbidigo // set by the test runner
+	raw := os.Getenv(variable)
 	if raw == "" {
 		return nil, nil
 	}
