@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/authy2/backend/platform/secret"
 )
@@ -22,11 +21,7 @@ const (
 	listedKey = "MODULES"
 )
 
-var (
-	secretType   = reflect.TypeFor[secret.String]()
-	durationType = reflect.TypeFor[time.Duration]()
-	namePattern  = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-)
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // field is one setting: its names, its documentation and where its value goes.
 type field struct {
@@ -156,7 +151,7 @@ func (s *schema) addStruct(prefix, envPrefix string, v reflect.Value) error {
 			env = tag
 		}
 		err := s.add(&field{
-			key: key, env: env, doc: spec.Tag.Get("doc"), secret: spec.Type == secretType,
+			key: key, env: env, doc: spec.Tag.Get("doc"), secret: isA[secret.String](spec.Type),
 			initial: textOf(v.Field(i)), target: v.Field(i),
 		})
 		if err != nil {

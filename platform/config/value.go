@@ -13,16 +13,18 @@ import (
 	"github.com/authy2/backend/platform/secret"
 )
 
-var (
-	unmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
-	prefixType      = reflect.TypeFor[netip.Prefix]()
-	levelType       = reflect.TypeFor[slog.Level]()
-)
+// isA reports whether t is the type T.
+func isA[T any](t reflect.Type) bool { return t == reflect.TypeFor[T]() }
+
+// readsItself reports whether pointers to t are filled by UnmarshalText.
+func readsItself(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
 
 // readable reports whether values of the type can be read from text.
 func readable(t reflect.Type) bool {
 	switch {
-	case reflect.PointerTo(t).Implements(unmarshalerType):
+	case readsItself(t):
 		return true
 	case t.Kind() == reflect.Slice:
 		return t.Elem().Kind() != reflect.Slice && readable(t.Elem())
@@ -39,7 +41,7 @@ func readable(t reflect.Type) bool {
 // assign reads value, which came from YAML or the environment, into target. It returns
 // what is wrong with it, without showing it if it is a secret, or "".
 func assign(target reflect.Value, value any) string {
-	if target.Kind() == reflect.Slice && !target.Addr().Type().Implements(unmarshalerType) {
+	if target.Kind() == reflect.Slice && !readsItself(target.Type()) {
 		return assignList(target, value)
 	}
 	text, ok := scalar(value)
@@ -95,32 +97,32 @@ func scalar(value any) (string, bool) {
 }
 
 func assignText(target reflect.Value, text string) string {
-	if target.Type() == secretType {
+	if isA[secret.String](target.Type()) {
 		target.Set(reflect.ValueOf(secret.New(text)))
 		return ""
 	}
 	text = strings.TrimSpace(text)
 	problem := fmt.Sprintf("%q is not %s", short(text), wanted(target.Type()))
 	switch {
-	case target.Type() == durationType:
+	case isA[time.Duration](target.Type()):
 		d, ok := duration(text)
 		if !ok {
 			return problem
 		}
 		target.SetInt(int64(d))
-	case target.Type() == prefixType:
+	case isA[netip.Prefix](target.Type()):
 		p, ok := prefix(text)
 		if !ok {
 			return problem
 		}
 		target.Set(reflect.ValueOf(p))
-	case target.Type() == levelType:
+	case isA[slog.Level](target.Type()):
 		level, ok := level(text)
 		if !ok {
 			return problem
 		}
 		target.SetInt(int64(level))
-	case target.Addr().Type().Implements(unmarshalerType):
+	case readsItself(target.Type()):
 		if u, ok := target.Addr().Interface().(encoding.TextUnmarshaler); !ok || u.UnmarshalText([]byte(text)) != nil {
 			return problem
 		}
@@ -145,11 +147,11 @@ func assignText(target reflect.Value, text string) string {
 // wanted says in words what a value of the type looks like.
 func wanted(t reflect.Type) string {
 	switch {
-	case t == durationType:
+	case isA[time.Duration](t):
 		return "a number of seconds or a duration such as 15m"
-	case t == prefixType:
+	case isA[netip.Prefix](t):
 		return "a network such as 10.0.0.0/8"
-	case t == levelType:
+	case isA[slog.Level](t):
 		return "one of debug, info, warn, error"
 	case t.Kind() == reflect.Bool:
 		return "true or false"

@@ -14,7 +14,7 @@ import (
 	"github.com/authy2/backend/platform/privacy"
 )
 
-// Platform is the name under which the kernel's own contribution appears.
+// platformName is the name under which the kernel's own contribution appears.
 const platformName = "platform"
 
 // Route is one entry of the route table.

@@ -85,7 +85,7 @@ func (a *App) share(stop func(context.Context) error) func(context.Context) erro
 func (a *App) migrate(ctx context.Context) error {
 	m := migrate.New(a.parts.db, a.Lines(), a.log)
 	if a.parts.platform.Database.AutoMigrate {
-		return m.Up(ctx, func(step string) { a.log.InfoContext(ctx, step) })
+		return m.Up(ctx, nil) // it logs each step itself
 	}
 	lines, err := m.Status(ctx)
 	if err != nil {

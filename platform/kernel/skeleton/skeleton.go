@@ -31,15 +31,22 @@ type module struct {
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
-// reserved are names that mean something else already.
-var reserved = []string{"platform", "enabled", "cmd", "configs", "e2e", "migrations", "modules", "docker", "main", "work", "std", "river"}
+// isReserved reports whether the name means something else already.
+func isReserved(name string) bool {
+	switch name {
+	case "platform", "enabled", "cmd", "configs", "e2e", "migrations", "modules", "docker", "main", "work", "std", "river":
+		return true
+	default:
+		return token.IsKeyword(name)
+	}
+}
 
 // Make writes the skeleton of a module into the workspace at root and returns the paths
 // that it wrote, relative to root. It refuses a name that is not lower-case letters,
 // digits and underscores, and one that is taken; it never replaces a file. now dates the
 // first migration.
 func Make(root, name string, now time.Time) ([]string, error) {
-	if !namePattern.MatchString(name) || token.IsKeyword(name) || slices.Contains(reserved, name) {
+	if !namePattern.MatchString(name) || isReserved(name) {
 		return nil, fmt.Errorf("skeleton: %q is not a name for a module: lower-case letters, digits and underscores, starting with a letter, and no word of Go", name)
 	}
 	for _, taken := range []string{"modules/" + name, "migrations/" + name} {
@@ -88,9 +95,9 @@ func newModule(root, name string) (module, error) {
 			m.GoLine = line
 		case requirement.MatchString(line) && !strings.Contains(line, "github.com/authy2/"):
 			line = strings.TrimPrefix(line, "require ")
-			if direct := strings.TrimSuffix(line, " // indirect"); slices.ContainsFunc(used, func(p string) bool { return strings.HasPrefix(direct, p+" ") }) {
-				line = direct
-			} else if !strings.HasSuffix(line, "// indirect") {
+			line = strings.TrimSuffix(line, " // indirect")
+			// These two the skeleton imports itself.
+			if !strings.HasPrefix(line, "github.com/uptrace/bun ") && !strings.HasPrefix(line, "go.uber.org/fx ") {
 				line += " // indirect"
 			}
 			requires = append(requires, "\t"+line)
@@ -102,9 +109,6 @@ func newModule(root, name string) (module, error) {
 
 // requirement is a line of go.mod that requires a module: path and version.
 var requirement = regexp.MustCompile(`^(require )?[a-z0-9.-]+\.[a-z]+/\S+ v\S+( // indirect)?$`)
-
-// used are the modules of others that the skeleton imports itself.
-var used = []string{"github.com/uptrace/bun", "go.uber.org/fx"}
 
 // plan returns every file that is written, by its path.
 func plan(root string, m module, now time.Time) (map[string][]byte, error) {
