@@ -132,7 +132,7 @@ func (a *API) docsModel() any {
 
 func (a *API) docsOperation(r *route) docsOperation {
 	o := docsOperation{
-		ID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary, About: r.huma.Description, SignedIn: r.Access == SignedIn,
+		ID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary, About: strings.ReplaceAll(r.huma.Description, "`", ""), SignedIn: r.Access == SignedIn,
 	}
 	for _, p := range r.huma.Parameters {
 		o.Parameters = append(o.Parameters, docsField{Name: p.Name, In: p.In, Type: typeName(p.Schema), About: p.Description, Required: p.Required})

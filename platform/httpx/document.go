@@ -157,11 +157,7 @@ func (a *API) newFailureResponse(status int) *huma.Response {
 	example := func(accept string) any {
 		buf.Reset()
 		an := a.failure([]string{accept}, err, true, exampleRequestID, buf)
-		var v any
-		if json.Unmarshal(an.body, &v) != nil {
-			return nil
-		}
-		return v
+		return plainValue(an.body)
 	}
 	res := &huma.Response{
 		Description: err.Message(),
@@ -194,9 +190,15 @@ func (a *API) exampleOf(op Operation, list bool) any {
 	if err := a.encoder.success(buf, newHead(true, op.Status, sentence(op.Summary)), exampleRequestID, op.ResultExample, page); err != nil {
 		panic("the example of the result: " + err.Error())
 	}
+	return plainValue(buf.Bytes())
+}
+
+// plainValue reads JSON that this package wrote, so that the document shows an example
+// as clients see it and not as huma would encode its Go type.
+func plainValue(b []byte) any {
 	var v any
-	if err := json.Unmarshal(buf.Bytes(), &v); err != nil {
-		panic("the example of the result: " + err.Error())
+	if err := json.Unmarshal(b, &v); err != nil {
+		panic("an example: " + err.Error())
 	}
 	return v
 }
@@ -217,7 +219,7 @@ func (a *API) finishDocument() {
 	for _, r := range a.routes {
 		used[r.Tag] = true
 		if r.hasBody && r.BodyExample != nil {
-			r.huma.RequestBody.Content[mediaJSON].Example = r.BodyExample
+			r.huma.RequestBody.Content[mediaJSON].Example = r.bodyExample
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(used)) {

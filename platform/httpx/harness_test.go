@@ -97,6 +97,13 @@ type changeInput struct {
 	}
 }
 
+func exampleChange() any {
+	name := "stool"
+	return struct {
+		Name httpx.Optional[string] `json:"name,omitzero"`
+	}{httpx.Optional[string]{Set: true, Value: &name}}
+}
+
 type createInput struct {
 	Body thingBody
 }
@@ -212,7 +219,7 @@ func (f *fixture) operations() []httpx.Endpoint {
 				return r, nil
 			}),
 		httpx.Op(httpx.Operation{ID: "change-thing", Method: http.MethodPatch, Path: "/api/v1/things/{id}", Summary: "Change a thing", Tag: "Things", Errors: []int{404, 412},
-			BodyExample: map[string]any{"name": "stool"}, ResultExample: example},
+			BodyExample: exampleChange(), ResultExample: example},
 			func(_ context.Context, in *changeInput) (*httpx.Reply[thingData], error) {
 				th, err := find(in.ID)
 				if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
 )
 
 // route is a mounted operation, with everything about it that can be known before a
@@ -25,6 +26,8 @@ type route struct {
 	body    *rule
 	// bodyOptional is true when the body may be left out.
 	bodyOptional bool
+	// bodyExample is the example of the body as clients would send it.
+	bodyExample any
 }
 
 // routeKey is where a huma operation keeps its route.
@@ -40,6 +43,13 @@ func register[In, Out any](a *API, op Operation, handle Handler[In, Out]) {
 		Operation: op, api: a,
 		head: newHead(true, op.Status, sentence(op.Summary)),
 		safe: op.Method == http.MethodGet,
+	}
+	if op.BodyExample != nil {
+		b, err := json.Marshal(op.BodyExample, a.encoder.options)
+		if err != nil {
+			panic("the example of the body: " + err.Error())
+		}
+		r.bodyExample = plainValue(b)
 	}
 	described := a.describe(op, reflect.TypeFor[In](), reflect.TypeFor[Out]())
 	described.Metadata = map[string]any{routeKey: r}
