@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/authy2/backend/platform/jobs"
+)
+
+func jobsCommand(env *environment) *cobra.Command {
+	c := group(&cobra.Command{
+		Use: "jobs", Short: "List and run periodic jobs",
+		Example: "  authy2 jobs list\n  authy2 jobs run cleanup_sessions",
+	})
+	c.AddCommand(jobsListCommand(env), jobsRunCommand(env), jobsStatusCommand(env))
+	return c
+}
+
+// listedJob is a periodic job as authy2 jobs list --json shows it.
+type listedJob struct {
+	Name    string `json:"name"`
+	Every   string `json:"every"`
+	Timeout string `json:"timeout"`
+	Doc     string `json:"doc"`
+}
+
+func jobsListCommand(env *environment) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the jobs of the modules that are on", Args: cobra.NoArgs,
+		Example: "  authy2 jobs list --json",
+		RunE: func(*cobra.Command, []string) error {
+			s, err := env.build(look)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			list := make([]listedJob, 0)
+			for _, j := range s.Jobs().List() {
+				list = append(list, listedJob{Name: j.Name, Every: j.Every.String(), Timeout: j.Timeout.String(), Doc: j.Doc})
+			}
+			if env.asJSON {
+				return printJSON(env, list)
+			}
+			w := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "JOB\tEVERY\tWHAT IT DOES")
+			for _, j := range list {
+				fmt.Fprintf(w, "%s\t%s\t%s\n", j.Name, j.Every, j.Doc)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func jobsRunCommand(env *environment) *cobra.Command {
+	return &cobra.Command{
+		Use: "run [NAME]", Short: "Run a job now, or again and again", Args: cobra.MaximumNArgs(1),
+		Long: "Runs the job NAME once. Without a name it runs the job of JOB_NAME, every\n" +
+			"JOB_INTERVAL_SECONDS until a signal comes, or once when there is no interval.",
+		Example: "  authy2 jobs run cleanup_sessions\n  JOB_NAME=cleanup_sessions JOB_INTERVAL_SECONDS=300 authy2 jobs run",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return env.with(cmd.Context(), func(ctx context.Context, s *system) error {
+				settings := s.Config().Platform.Jobs
+				if len(args) == 1 {
+					return env.runJob(ctx, s, args[0])
+				}
+				if settings.Name == "" {
+					return &usageError{errors.New("say which job: authy2 jobs run NAME, or set JOB_NAME")}
+				}
+				return env.repeatJob(ctx, s, settings.Name, settings.Interval)
+			})
+		},
+	}
+}
+
+// runJob runs the job once and prints its report.
+func (e *environment) runJob(ctx context.Context, s *system, name string) error {
+	report, err := s.Jobs().RunOnce(ctx, name)
+	if err != nil {
+		return err
+	}
+	if e.asJSON {
+		return printJSON(e, map[string]any{"job": name, "report": report})
+	}
+	fmt.Fprintf(e.stdout, "%s: %s\n", name, describe(report))
+	return nil
+}
+
+// repeatJob runs the job every interval until ctx ends. A run that fails is logged and
+// does not end the runner, unless there is no such job or only one run was asked for.
+func (e *environment) repeatJob(ctx context.Context, s *system, name string, every time.Duration) error {
+	if err := e.runJob(ctx, s, name); err != nil && (every <= 0 || !hasJob(s, name)) {
+		return err
+	} else if err != nil {
+		s.log.ErrorContext(ctx, "job failed", "job", name, "error", err)
+	}
+	if every <= 0 {
+		return nil
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := e.runJob(ctx, s, name); err != nil && ctx.Err() == nil {
+				s.log.ErrorContext(ctx, "job failed", "job", name, "error", err)
+			}
+		}
+	}
+}
+
+func hasJob(s *system, name string) bool {
+	for _, j := range s.Jobs().List() {
+		if j.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// describe prints a report as a short list, sorted by name.
+func describe(r jobs.Report) string {
+	if len(r) == 0 {
+		return "done"
+	}
+	parts := make([]string, 0, len(r))
+	for _, name := range sortedKeys(r) {
+		parts = append(parts, fmt.Sprintf("%s=%d", name, r[name]))
+	}
+	return strings.Join(parts, " ")
+}
+
+func jobsStatusCommand(env *environment) *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Show when each job ran last and how it went", Args: cobra.NoArgs,
+		Example: "  authy2 jobs status --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return env.with(cmd.Context(), func(ctx context.Context, s *system) error {
+				all, err := s.Jobs().Status(ctx)
+				if err != nil {
+					return err
+				}
+				if env.asJSON {
+					return printJSON(env, all)
+				}
+				w := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(w, "JOB\tEVERY\tLAST RUN\tRESULT\tRUNS\tFAILURES")
+				for _, j := range all {
+					last := "never"
+					if !j.LastRun.IsZero() {
+						last = j.LastRun.UTC().Format(time.RFC3339)
+					}
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\n", j.Name, j.Every, last, strings.TrimSpace(j.LastResult+" "+j.LastError), j.Runs, j.Failures)
+				}
+				return w.Flush()
+			})
+		},
+	}
+}

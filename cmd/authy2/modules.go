@@ -1,0 +1,15 @@
+package main
+
+import (
+	"github.com/authy2/backend/modules/identity"
+	"github.com/authy2/backend/modules/sessions"
+	"github.com/authy2/backend/platform/kernel"
+)
+
+// modules lists every module that this binary has.
+func modules() []kernel.Module {
+	return []kernel.Module{
+		identity.Module(),
+		sessions.Module(),
+	}
+}
