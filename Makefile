@@ -52,7 +52,7 @@ vuln: ## Look for known vulnerabilities
 	@for m in $(MODULES); do (cd $$m && $(GOVULN) ./...) || exit 1; done
 
 module: ## Make the skeleton of a new module: make module name=billing
-	@go run ./e2e/cmd/newmodule -name "$(name)"
+	@go run ./platform/kernel/skeleton/newmodule -name "$(name)"
 
 clean: ## Remove what was built
 	rm -rf bin
