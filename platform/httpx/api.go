@@ -72,6 +72,9 @@ func New(s Settings, d Deps) (*API, error) {
 	if s.BodyLimit == 0 {
 		s.BodyLimit = DefaultBodyLimit
 	}
+	if s.BodyTimeout == 0 {
+		s.BodyTimeout = defaultBodyTimeout
+	}
 	a := &API{
 		settings: s, base: strings.TrimRight(s.PublicURL, "/"), deps: d, encoder: newEncoder(), templates: map[string]string{},
 		origins: newOrigins(public, s.CORSOrigins),

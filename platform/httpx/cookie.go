@@ -44,7 +44,7 @@ func (s sessionCookie) read(h http.Header) string {
 func (s sessionCookie) set(session *authn.IssuedSession, now time.Time) *http.Cookie {
 	c := s.base()
 	c.Value = session.Token.Reveal()
-	c.MaxAge = max(int(session.AbsoluteExpiresAt.Sub(now)/time.Second), 1)
+	c.MaxAge = max(int(session.AbsoluteExpiresAt.Sub(now).Round(time.Second)/time.Second), 1)
 	return c
 }
 

@@ -35,7 +35,7 @@ type onceFixture struct {
 
 const aKey = "7c1e-a-key-of-the-client"
 
-func newOnce(t *testing.T, b platformtest.Backend, store cache.Store) *onceFixture {
+func newOnce(t *testing.T, b platformtest.Backend, store cache.Store, change ...func(*httpx.Settings, *httpx.Deps)) *onceFixture {
 	t.Helper()
 	keys, err := crypto.ParseKeyring(secret.New(strings.Repeat("ab", 32)))
 	if err != nil {
@@ -43,7 +43,7 @@ func newOnce(t *testing.T, b platformtest.Backend, store cache.Store) *onceFixtu
 	}
 	o := &onceFixture{b: b, entered: make(chan struct{}, 64), leave: make(chan struct{})}
 	o.answers = httpx.NewAnswers(b.DB, store, keys, b.Clock, rand.Reader, b.Log)
-	o.fixture = newFixture(t, func(_ *httpx.Settings, d *httpx.Deps) { d.Clock, d.Answers = b.Clock, o.answers })
+	o.fixture = newFixture(t, append(change, func(_ *httpx.Settings, d *httpx.Deps) { d.Clock, d.Answers = b.Clock, o.answers })...)
 	if _, err := b.DB.Writer().Exec("CREATE TABLE effects (name TEXT NOT NULL)"); err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +78,9 @@ func (o *onceFixture) work(ctx context.Context, name string) (*httpx.Reply[httpx
 	if name == "wait" {
 		o.entered <- struct{}{}
 		<-o.leave
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 	}
 	var then error
 	if name == "refuse" {

@@ -172,7 +172,7 @@ func readBody(ex *exchange) ([]byte, error) {
 	// lifted again, because a read deadline that passes while a handler works would
 	// cancel that handler. Writers that know no deadlines (in-process calls) need none.
 	conn := http.NewResponseController(ex.gin.Writer)
-	_ = conn.SetReadDeadline(clock.System{}.Now().Add(bodyTimeout))
+	_ = conn.SetReadDeadline(clock.System{}.Now().Add(ex.route.api.settings.BodyTimeout))
 	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
 	var body []byte
 	var err error

@@ -106,6 +106,34 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
+// TestSlowBody: a body that does not come is not waited for, and a handler that works
+// longer than a body may take is not disturbed.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	b := platformtest.SQLite(t)
+	o := newOnce(t, b, b.Store, func(s *httpx.Settings, _ *httpx.Deps) { s.BodyTimeout = 50 * time.Millisecond })
+	address, stop := serve(t, o.fixture)
+	const head = "POST /api/v1/rows HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: "
+	if res, body := raw(t, address, head+"50\r\n\r\n{\"name\""); res.StatusCode != 400 || !strings.Contains(body, "BAD_REQUEST") {
+		t.Errorf("a body cut short: %d %s", res.StatusCode, body)
+	}
+	answer := make(chan int, 1)
+	go func() {
+		body := `{"name":"wait"}`
+		res, _ := raw(t, address, fmt.Sprintf("%s%d\r\n\r\n%s", head, len(body), body))
+		answer <- res.StatusCode
+	}()
+	<-o.entered
+	<-time.After(150 * time.Millisecond) // three times what a body may take
+	close(o.leave)
+	if code := <-answer; code != 201 {
+		t.Errorf("a handler that takes longer: %d", code)
+	}
+	if err := stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
 // TestStopFinishes: a request under way is answered before Stop returns.
 func TestStopFinishes(t *testing.T) {
 	t.Parallel()

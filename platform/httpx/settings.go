@@ -25,6 +25,8 @@ type Settings struct {
 	TrustedProxies []netip.Prefix
 	// BodyLimit is the largest request body in bytes; 0 means [DefaultBodyLimit].
 	BodyLimit int64
+	// BodyTimeout is how long a client may take to send its body; 0 means 15 s.
+	BodyTimeout time.Duration
 	// Tags describe the groups of operations in the document, by name. A tag that an
 	// operation uses and that is missing here is described by its name alone.
 	Tags map[string]string
@@ -53,5 +55,6 @@ type Deps struct {
 // DefaultBodyLimit is the largest body that is read unless Settings say otherwise.
 const DefaultBodyLimit = 1 << 20
 
-// bodyTimeout bounds how long a client may take to send its body.
-const bodyTimeout = 15 * time.Second
+// defaultBodyTimeout is how long a client may take to send its body unless Settings say
+// otherwise.
+const defaultBodyTimeout = 15 * time.Second
