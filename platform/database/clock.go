@@ -143,7 +143,7 @@ func (c *Clock) sample(ctx context.Context) (*anchor, error) {
 	defer bound.cancel()
 	var now time.Time
 	asked := c.reading()
-	if err := c.db.read.DB.QueryRowContext(bound, "SELECT clock_timestamp()").Scan(&now); err != nil {
+	if err := c.db.read.DB.QueryRowContext(bound, "SELECT clock_timestamp()").Scan(&now); err != nil { //nolint:contextcheck // ctx's values under our own limit
 		return nil, Translate(err)
 	}
 	half := c.reading().Sub(asked) / 2

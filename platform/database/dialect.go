@@ -45,5 +45,5 @@ func parseURL(raw string) (Dialect, string, error) {
 		}
 		return SQLite, path, nil
 	}
-	return 0, "", fmt.Errorf("database: the URL must start with postgres:// or sqlite:")
+	return 0, "", fmt.Errorf("database: the URL starts with neither postgres:// nor sqlite: as it must")
 }

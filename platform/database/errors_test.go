@@ -56,7 +56,7 @@ func TestUniqueAndNotFound(t *testing.T) {
 func TestPartialIndexIsUniqueToo(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, b platformtest.Backend) {
-		make := func(sql string) {
+		run := func(sql string) {
 			t.Helper()
 			if err := b.DB.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
 				_, err := tx.ExecContext(ctx, sql)
@@ -65,9 +65,9 @@ func TestPartialIndexIsUniqueToo(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		make("CREATE UNIQUE INDEX things_n_key ON things (n) WHERE n > 0")
-		make("CREATE UNIQUE INDEX things_lower_key ON things (lower(name))")
-		make("INSERT INTO things (id, name, n) VALUES ('a', 'a', 1)")
+		run("CREATE UNIQUE INDEX things_n_key ON things (n) WHERE n > 0")
+		run("CREATE UNIQUE INDEX things_lower_key ON things (lower(name))")
+		run("INSERT INTO things (id, name, n) VALUES ('a', 'a', 1)")
 		for constraint, insert := range map[string]string{
 			"things_n_key":     "INSERT INTO things (id, name, n) VALUES ('b', 'b', 1)",
 			"things_lower_key": "INSERT INTO things (id, name, n) VALUES ('b', 'A', 2)",

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func limit(ctx context.Context, d time.Duration) *limited {
 // to whoever still waits for a connection of a pool that a frozen server has drained.
 func (l *limited) Err() error {
 	err := l.Context.Err()
-	if err == context.DeadlineExceeded { //nolint:errorlint // the context package returns it bare
+	if errors.Is(err, context.DeadlineExceeded) {
 		return errTimedOut
 	}
 	return err

@@ -15,7 +15,7 @@ type fileLock struct{ file *os.File }
 
 // lockFile takes the lock of path, which it creates, or returns errLocked at once.
 func lockFile(path string) (*fileLock, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func (d *DB) startSQLite(ctx context.Context) error {
 // createPrivate makes the file readable by its owner alone. SQLite gives the files beside
 // it the same permissions.
 func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}

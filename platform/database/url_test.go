@@ -23,7 +23,7 @@ func TestOpenReadsURLs(t *testing.T) {
 		"mysql://u:hunter2@localhost/db":                          "",
 		"":                                                        "",
 		"postgres://u:hunter2%zz@localhost/db":                    "",
-		"postgres://u:hunter2@localhost/db?sslmode=sometimes": "",
+		"postgres://u:hunter2@localhost/db?sslmode=sometimes":     "",
 	} {
 		db, err := database.Open(database.Settings{URL: secret.New(url)}, slog.New(slog.DiscardHandler))
 		switch {

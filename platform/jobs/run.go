@@ -81,7 +81,8 @@ func (c *Client) claim(ctx context.Context, r periodicRun, id int64) (bool, erro
 			"INSERT INTO platform_jobs (name, slot, taken_by) VALUES (?, ?, ?) "+
 				"ON CONFLICT (name) DO UPDATE SET slot = excluded.slot, taken_by = excluded.taken_by "+
 				"WHERE platform_jobs.slot < excluded.slot OR (platform_jobs.slot = excluded.slot AND platform_jobs.taken_by = excluded.taken_by)",
-			r.Name, r.Slot, id).Exec(ctx)
+			r.Name, r.Slot, id,
+		).Exec(ctx)
 		if err != nil {
 			return err
 		}
@@ -128,7 +129,8 @@ func (c *Client) book(ctx context.Context, name string, began time.Time, took ti
 				"VALUES (?, ?, ?, ?, ?, ?, 1, ?) ON CONFLICT (name) DO UPDATE SET last_run = excluded.last_run, "+
 				"last_result = excluded.last_result, last_error = excluded.last_error, last_report = excluded.last_report, "+
 				"duration_us = excluded.duration_us, runs = platform_jobs.runs + 1, failures = platform_jobs.failures + excluded.failures",
-			name, database.Canonical(began), result, message, string(said), took.Microseconds(), failed).Exec(ctx)
+			name, database.Canonical(began), result, message, string(said), took.Microseconds(), failed,
+		).Exec(ctx)
 		return err
 	})
 }

@@ -29,7 +29,7 @@ func Create(dir, line, name string, now time.Time) ([]string, error) {
 	stem := filepath.Join(folder, now.UTC().Format("20060102150405")+"_"+name)
 	pair := []string{stem + ".tx.up.sql", stem + ".tx.down.sql"}
 	for _, path := range pair {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // source code, for everybody to read
 		if err != nil {
 			return nil, fmt.Errorf("migrate: %w", err)
 		}

@@ -144,7 +144,7 @@ func sqliteURL(t testing.TB, lines []migrate.Line) string {
 	t.Helper()
 	made, _ := sqliteTemplates.LoadOrStore(hashLines(t, lines), sync.OnceValue(func() []byte {
 		path := filepath.Join(t.TempDir(), "template.db")
-		migrated(t, database.Settings{URL: secret.New("sqlite:" + path)}, lines)
+		migrated(t.Context(), t, database.Settings{URL: secret.New("sqlite:" + path)}, lines)
 		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatalf("sqlite template: %v", err)

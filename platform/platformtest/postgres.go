@@ -122,7 +122,7 @@ func postgresAdmin(t testing.TB, fn func(ctx context.Context, admin *pgx.Conn) e
 	if err != nil {
 		t.Fatalf("connect to PostgreSQL: %v", err)
 	}
-	defer admin.Close(ctx)
+	defer func() { _ = admin.Close(ctx) }()
 	if err := fn(ctx, admin); err != nil {
 		t.Fatalf("PostgreSQL: %v", err)
 	}
@@ -151,7 +151,7 @@ func migratedTemplate(t testing.TB, lines []migrate.Line) string {
 		if _, err := admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
 			return err
 		}
-		migrated(t, database.Settings{URL: secret.New(postgresURLOf(t, name)), MaxConns: 2}, lines)
+		migrated(ctx, t, database.Settings{URL: secret.New(postgresURLOf(t, name)), MaxConns: 2}, lines)
 		_, err = admin.Exec(ctx, "ALTER DATABASE "+name+" WITH is_template true")
 		return err
 	})
@@ -159,10 +159,8 @@ func migratedTemplate(t testing.TB, lines []migrate.Line) string {
 }
 
 // migrated applies the lines to a database and closes it.
-func migrated(t testing.TB, s database.Settings, lines []migrate.Line) {
+func migrated(ctx context.Context, t testing.TB, s database.Settings, lines []migrate.Line) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
 	db, err := database.Open(s, Log(t))
 	if err != nil {
 		t.Fatalf("open: %v", err)

@@ -34,7 +34,7 @@ var redisServer = sync.OnceValues(func() (*server, error) {
 	}
 	at := &url.URL{Scheme: "redis", Host: "127.0.0.1:" + strconv.Itoa(port), Path: "/0"}
 	client := redis.NewClient(&redis.Options{Addr: at.Host, MaxRetries: -1})
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	return start(dir, as, at, func(ctx context.Context) error { return client.Ping(ctx).Err() }, program,
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no",
 		"--databases", strconv.Itoa(redisDatabases))
@@ -54,7 +54,7 @@ func RedisURL(t testing.TB) string {
 	}
 	options.DB = 0
 	counter := redis.NewClient(options)
-	defer counter.Close()
+	defer func() { _ = counter.Close() }()
 	n, err := counter.Incr(t.Context(), "authy2:tests").Result()
 	if err != nil {
 		t.Fatalf("redis: %v", err)
@@ -63,7 +63,7 @@ func RedisURL(t testing.TB) string {
 	index := int(n%(redisDatabases-1)) + 1
 	options.DB = index
 	client := redis.NewClient(options)
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	if err := client.FlushDB(t.Context()).Err(); err != nil {
 		t.Fatalf("redis database %d (the server needs --databases %d): %v", index, redisDatabases, err)
 	}

@@ -71,7 +71,7 @@ func start(dir string, as *syscall.Credential, at *url.URL, ready func(ctx conte
 	if err != nil {
 		return nil, err
 	}
-	defer input.Close()
+	defer func() { _ = input.Close() }()
 	cmd := command(dir, as, "/bin/sh", append([]string{"-c", supervise, "sh", dir}, program...)...)
 	cmd.Stdin = input
 	cmd.SysProcAttr.Setsid = true // an interrupt of the terminal is for the tests; the shell hears of their end
