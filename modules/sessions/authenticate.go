@@ -3,6 +3,8 @@ package sessions
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/authy2/backend/platform/apperr"
@@ -104,7 +106,14 @@ type found struct {
 func (s *Service) share(ctx context.Context, name string, h hash, now time.Time,
 	look func(ctx context.Context) (*found, error),
 ) (*authn.Principal, error) {
-	results := s.flights.DoChan(name, func() (any, error) {
+	results := s.flights.DoChan(name, func() (answer any, err error) {
+		// A panic here would not be the request's but the process's.
+		defer func() {
+			if p := recover(); p != nil {
+				s.logger.ErrorContext(ctx, "a session look-up panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				answer, err = nil, apperr.ErrInternal
+			}
+		}()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
 		defer cancel()
 		select {
@@ -150,23 +159,22 @@ func (s *Service) fromRow(ctx context.Context, h hash, now time.Time, proof seen
 // takes the lease's place, and the fill comes to nothing.
 func (s *Service) fill(ctx context.Context, h hash, k string, now time.Time) (*authn.Principal, error) {
 	return s.share(ctx, "fill:"+k, h, now, func(ctx context.Context) (*found, error) {
-		lease, ok, err := s.tombs.cache.Lease(ctx, k, leaseTTL)
-		if err == nil && !ok {
-			f, err := s.await(ctx, h, k)
-			if f != nil || err != nil {
+		lease, leased, err := s.tombs.cache.Lease(ctx, k, leaseTTL)
+		if err == nil && !leased {
+			if f, err := s.await(ctx, h, k); f != nil || err != nil {
 				return f, err
 			}
 		}
-		snap, rerr := s.read(ctx, h, now, seen{})
-		if rerr != nil {
-			if err == nil && ok {
+		snap, err := s.read(ctx, h, now, seen{})
+		if err != nil {
+			if leased {
 				s.release(ctx, k, lease)
 			}
-			return nil, rerr
+			return nil, err
 		}
+		s.metrics.row.Inc()
 		f := &found{principal: snap.principal, sid: snap.sid}
-		if err != nil || !ok {
-			s.metrics.row.Inc()
+		if !leased {
 			return f, nil
 		}
 		v, err := snap.value()
@@ -174,10 +182,10 @@ func (s *Service) fill(ctx context.Context, h hash, k string, now time.Time) (*a
 			return nil, err
 		}
 		filled, err := s.tombs.cache.Fill(ctx, k, lease, v)
-		if err == nil && filled {
+		s.noteCache(ctx, "fill", err)
+		if filled {
 			s.metrics.fills.Inc()
 		}
-		s.metrics.row.Inc()
 		return f, nil
 	})
 }

@@ -22,7 +22,7 @@ func exampleLogin() LoginBody {
 }
 
 func exampleLoginResult() LoginResult {
-	return LoginResult{
+	return LoginResult{ //nolint:gosec // an example is no credential
 		User: []byte(exampleProfile), Token: "kT4vWcYx0qUe2mZr8sBn6dHf1jLpAoGi3yXt5wRuEzQ", ExpiresAt: exampleTime(15),
 		Compliance: &ComplianceOverview{OverallStatus: "compliant", MissingMethods: []string{}, Orgs: []ComplianceOrganization{}},
 	}

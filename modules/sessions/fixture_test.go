@@ -2,6 +2,7 @@ package sessions_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,8 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
-
-	"crypto/rand"
 
 	migrations "github.com/authy2/backend/migrations/sessions"
 	"github.com/authy2/backend/modules/sessions"

@@ -97,8 +97,8 @@ func (s *Service) overlay(r *row) error {
 	if err != nil {
 		return fmt.Errorf("sessions: id of a session: %w", err)
 	}
-	if a, ok := s.activity.latest(sid); ok && r.LastActivityAt.Before(a.at) {
-		r.LastActivityAt, r.ExpiresAt = instant(a.at), a.deadline
+	if a, ok := s.activity.latest(sid); ok && r.LastActivityAt.Before(a.at()) {
+		r.LastActivityAt, r.ExpiresAt = a.at(), a.deadline()
 	}
 	return nil
 }

@@ -2,12 +2,11 @@ package sessions
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
-
-	"log/slog"
 
 	migrations "github.com/authy2/backend/migrations/sessions"
 	"github.com/authy2/backend/platform/cache"
@@ -89,7 +88,7 @@ func newContribution(s *Service) kernel.Contribution {
 		Endpoints: handler{s}.endpoints(),
 		Jobs: []jobs.Periodic{{
 			Name: "cleanup_sessions", Doc: "Marks sessions past their limits EXPIRED.",
-			Every: s.config.CleanupInterval, Timeout: cleanupTimeout,
+			Every: s.config.CleanupInterval, Timeout: min(cleanupTimeout, s.config.CleanupInterval),
 			Run: func(ctx context.Context) (jobs.Report, error) {
 				n, err := s.Cleanup(ctx)
 				return jobs.Report{"expired": n}, err

@@ -281,3 +281,18 @@ func TestChangeOfTheUserIsSeenByTheNextRequest(t *testing.T) {
 		})
 	})
 }
+
+// brokenAccounts panics.
+type brokenAccounts struct{ *people }
+
+func (brokenAccounts) Account(context.Context, string) (authn.Account, error) { panic("broken") }
+
+func TestPanicOfALookUpIsOneRequestsFault(t *testing.T) {
+	t.Parallel()
+	b := platformtest.SQLite(t, lines()...)
+	r := newReplica(t, b, func(s *setup) { s.parts.Credentials, s.parts.Accounts = s.people, brokenAccounts{s.people} })
+	s := r.signIn(t, bob)
+	r.accepts(t, s)
+	r.lose(t, b, s)
+	r.refuses(t, s, apperr.ErrInternal)
+}

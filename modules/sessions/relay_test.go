@@ -2,7 +2,6 @@ package sessions_test
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/url"
 	"sync"
@@ -96,7 +95,7 @@ func (r *relay) carry(in net.Conn) {
 				thaw := r.thaw
 				r.mu.Unlock()
 				<-thaw
-				if _, err := to.Write(buf[:n]); err != nil && err != io.EOF {
+				if _, err := to.Write(buf[:n]); err != nil {
 					return
 				}
 			}

@@ -27,24 +27,26 @@ FROM used, held
 WHERE s.id = used.id AND s.id = held.id AND s.status = 'ACTIVE'
 RETURNING s.id`
 
-// slideSQLite slides one session; a batch is one transaction of them.
-const slideSQLite = `UPDATE sessions_sessions SET
-	expires_at = CASE WHEN ? < last_activity_at THEN expires_at ELSE min(?, absolute_expires_at) END,
-	last_activity_at = max(last_activity_at, ?)
-WHERE id = ? AND status = 'ACTIVE'
+// slideSQLite does the same where one writer at a time makes locks needless. The batch
+// is a JSON array of [id, at, deadline], whose times have the form they are stored in.
+const slideSQLite = `UPDATE sessions_sessions AS s SET
+	last_activity_at = max(s.last_activity_at, used.at),
+	expires_at = CASE WHEN used.at < s.last_activity_at THEN s.expires_at ELSE min(used.deadline, s.absolute_expires_at) END
+FROM (SELECT value ->> 0 AS id, value ->> 1 AS at, value ->> 2 AS deadline FROM json_each(?)) AS used
+WHERE s.id = used.id AND s.status = 'ACTIVE'
 RETURNING id`
 
 // sliding is the part of the store that writes activity back.
 type sliding struct {
 	db     *database.DB
-	slide1 *database.Stmt
+	update *database.Stmt
 }
 
 func newSliding(db *database.DB) sliding {
 	if db.Dialect() == database.PostgreSQL {
-		return sliding{db: db, slide1: db.Prepare(slidePostgreSQL)}
+		return sliding{db: db, update: db.Prepare(slidePostgreSQL)}
 	}
-	return sliding{db: db, slide1: db.Prepare(slideSQLite)}
+	return sliding{db: db, update: db.Prepare(slideSQLite)}
 }
 
 // slide writes the activity of the sessions ids, which are sorted, and returns those
@@ -62,29 +64,42 @@ func (s sliding) slide(ctx context.Context, ids []sessionID, used map[sessionID]
 			written[id] = struct{}{}
 			return err
 		}
-		stmt := s.slide1.In(tx)
-		if s.db.Dialect() == database.PostgreSQL {
-			names := make([]string, len(ids))
-			at := make([]time.Time, len(ids))
-			deadlines := make([]time.Time, len(ids))
-			for i, id := range ids {
-				names[i], at[i], deadlines[i] = id.String(), used[id].at, used[id].deadline
-			}
-			return stmt.Query(ctx, note, names, at, deadlines, names)
-		}
-		for _, id := range ids {
-			a := used[id]
-			if err := stmt.Query(ctx, note, a.at, a.deadline, a.at, id.String()); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.update.In(tx).Query(ctx, note, s.batch(ids, used)...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sessions: write activity back: %w", err)
 	}
 	return written, nil
 }
+
+// batch returns the arguments of the statement.
+func (s sliding) batch(ids []sessionID, used map[sessionID]activity) []any {
+	if s.db.Dialect() == database.PostgreSQL {
+		names := make([]string, len(ids))
+		at := make([]time.Time, len(ids))
+		deadlines := make([]time.Time, len(ids))
+		for i, id := range ids {
+			a := used[id]
+			names[i], at[i], deadlines[i] = id.String(), a.at(), a.deadline()
+		}
+		return []any{names, at, deadlines, names}
+	}
+	text := append(make([]byte, 0, 112*len(ids)+2), '[')
+	for i, id := range ids {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		a := used[id]
+		text = append(append(text, `["`...), id.String()...)
+		text = a.at().AppendFormat(append(text, `","`...), storedTime)
+		text = a.deadline().AppendFormat(append(text, `","`...), storedTime)
+		text = append(text, `"]`...)
+	}
+	return []any{string(append(text, ']'))}
+}
+
+// storedTime is how times are stored on SQLite.
+const storedTime = "2006-01-02 15:04:05.999999-07:00"
 
 // active returns which of the sessions are ACTIVE.
 func (s sliding) active(ctx context.Context, ids []sessionID) (map[sessionID]struct{}, error) {

@@ -58,8 +58,8 @@ func (s *Service) read(ctx context.Context, h hash, now time.Time, proof seen) (
 	}
 	idle, end := r.bound(rules)
 	last := r.LastActivityAt
-	if a, ok := s.activity.latest(sid); ok && last.Before(a.at) {
-		last = a.at
+	if a, ok := s.activity.latest(sid); ok && last.Before(a.at()) {
+		last = a.at()
 	}
 	if proof.idle > 0 && proof.idle <= idle {
 		last = now

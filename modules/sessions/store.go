@@ -178,7 +178,7 @@ func newRow(id string, h hash, a authn.Attempt, own LimitRules, now time.Time) *
 	end := now.Add(own.Absolute)
 	ip := ""
 	if a.Client.Address.IsValid() {
-		ip = a.Client.Address.Unmap().String()
+		ip = a.Client.Address.Unmap().WithZone("").String()
 	}
 	return &row{
 		ID: id, UserID: a.Account.UserID, TokenHash: h[:], Status: Active,

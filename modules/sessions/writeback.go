@@ -12,12 +12,18 @@ import (
 // batchSize is how many sessions one write-back statement slides.
 const batchSize = 500
 
-// activity is a use of a session that the database does not know of yet.
+// activity is a use of a session that the database does not know of yet. There may be
+// one for every live session, so its times are Unix milliseconds.
 type activity struct {
-	hash     hash
-	at       time.Time
-	deadline time.Time
+	hash       hash
+	used, dies int64
 }
+
+// at returns when the session was used.
+func (a activity) at() time.Time { return time.UnixMilli(a.used).UTC() }
+
+// deadline returns when the session dies if it was not used again.
+func (a activity) deadline() time.Time { return time.UnixMilli(a.dies).UTC() }
 
 // writeBack remembers the latest activity of sessions and brings it to the database in
 // batches, so that no request waits for a write and no session costs more than one row
@@ -38,9 +44,14 @@ type writeBack struct {
 
 // touch remembers that a session was used.
 func (w *writeBack) touch(id sessionID, h hash, at, deadline time.Time) {
+	w.remember(id, activity{hash: h, used: at.UnixMilli(), dies: deadline.UnixMilli()})
+}
+
+// remember keeps the later of what is known and a.
+func (w *writeBack) remember(id sessionID, a activity) {
 	w.mu.Lock()
-	if known, ok := w.dirty[id]; !ok || known.at.Before(at) {
-		w.dirty[id] = activity{hash: h, at: at, deadline: deadline}
+	if known, ok := w.dirty[id]; !ok || known.used < a.used {
+		w.dirty[id] = a
 	}
 	w.mu.Unlock()
 }
@@ -50,7 +61,7 @@ func (w *writeBack) latest(id sessionID) (activity, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a, ok := w.dirty[id]
-	if b, also := w.writing[id]; also && (!ok || a.at.Before(b.at)) {
+	if b, also := w.writing[id]; also && (!ok || a.used < b.used) {
 		return b, true
 	}
 	return a, ok
@@ -128,7 +139,6 @@ func (w *writeBack) write(ctx context.Context, batch []sessionID, taken map[sess
 // keep remembers activity again, unless newer activity arrived meanwhile.
 func (w *writeBack) keep(ids []sessionID, taken map[sessionID]activity) {
 	for _, id := range ids {
-		a := taken[id]
-		w.touch(id, a.hash, a.at, a.deadline)
+		w.remember(id, taken[id])
 	}
 }

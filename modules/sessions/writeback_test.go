@@ -71,7 +71,7 @@ func TestRule5ActivityIsWrittenBackOnce(t *testing.T) {
 		if got := r.written(t); got != 30 {
 			t.Errorf("600 requests of 30 sessions wrote %d rows, want 30", got)
 		}
-		if got := b.Statements() - before; b.Name == "postgres" && got != 1 {
+		if got := b.Statements() - before; got != 1 {
 			t.Errorf("the batch took %d statements, want one", got)
 		}
 		for _, s := range all {
@@ -168,7 +168,7 @@ func TestRule5HeldRowIsSkippedAndKept(t *testing.T) {
 			return err
 		}
 		begin := time.Now()
-		r.flush(t)
+		r.flush(t) //nolint:contextcheck // the flush is not part of this transaction
 		if took := time.Since(begin); took > time.Second {
 			t.Errorf("the flush waited %s for the row", took)
 		}
@@ -361,22 +361,23 @@ func TestCleanupWorksThroughManyRows(t *testing.T) {
 	both(t, func(t *testing.T, b platformtest.Backend) {
 		r := newReplica(t, b, short(2*time.Second, 6*time.Second))
 		s := r.signIn(t, bob)
-		err := r.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
-			for i := range 2500 {
-				hash := []byte{byte(i), byte(i >> 8), 1}
-				_, err := tx.NewRaw(`INSERT INTO sessions_sessions (id, user_id, token_hash, status, auth_methods, is_compliance_only, remember, idle_seconds,
-					absolute_expires_at, expires_at, last_activity_at, authenticated_at, created_at, updated_at)
-					SELECT ?, user_id, ?, status, auth_methods, is_compliance_only, remember, idle_seconds, absolute_expires_at, expires_at,
-					last_activity_at, authenticated_at, created_at, updated_at FROM sessions_sessions WHERE id = ?`,
-					id.Generator{}.New(), hash, s.ID).Exec(ctx)
-				if err != nil {
-					return err
+		for chunk := range 25 {
+			err := r.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+				for i := range 100 {
+					_, err := tx.NewRaw(`INSERT INTO sessions_sessions (id, user_id, token_hash, status, auth_methods, is_compliance_only, remember, idle_seconds,
+						absolute_expires_at, expires_at, last_activity_at, authenticated_at, created_at, updated_at)
+						SELECT ?, user_id, ?, status, auth_methods, is_compliance_only, remember, idle_seconds, absolute_expires_at, expires_at,
+						last_activity_at, authenticated_at, created_at, updated_at FROM sessions_sessions WHERE id = ?`,
+						id.Generator{}.New(), []byte{byte(i), byte(chunk)}, s.ID).Exec(ctx)
+					if err != nil {
+						return err
+					}
 				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
 		r.clock.Advance(time.Minute)
 		if n, err := r.Cleanup(t.Context()); err != nil || n != 2501 {

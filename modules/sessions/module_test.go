@@ -1,0 +1,25 @@
+package sessions_test
+
+import (
+	"testing"
+
+	"go.uber.org/fx"
+
+	"github.com/authy2/backend/modules/sessions"
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/platformtest"
+)
+
+// It counts goroutines and cannot run beside other tests.
+func TestContract(t *testing.T) {
+	known := newPeople()
+	platformtest.Contract(t, sessions.Module(), fx.Provide(
+		func() sessions.Credentials { return known },
+		func() sessions.Accounts { return known },
+		func() sessions.Limits { return sessions.NoLimits{} },
+		func() sessions.Compliance { return sessions.NoCompliance{} },
+		func() sessions.Organizations { return sessions.NoOrganizations{} },
+		openGates,
+		func(s *sessions.Service) authn.Authenticator { return s },
+	))
+}
