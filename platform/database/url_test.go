@@ -11,20 +11,21 @@ import (
 
 func TestOpenReadsURLs(t *testing.T) {
 	t.Parallel()
-	for url, want := range map[string]string{
-		"postgres://u:hunter2@localhost/db":                       "postgresql",
-		"postgresql://u:hunter2@localhost/db?sslmode=verify-full": "postgresql",
-		"sqlite:data/authy2.db":                                   "sqlite",
-		"sqlite:/srv/with space/a?b#c%41.db":                      "sqlite",
-		"sqlite:///srv/authy2.db":                                 "sqlite",
-		"sqlite://srv/authy2.db":                                  "",
-		"sqlite:":                                                 "",
-		"sqlite::memory:":                                         "",
-		"mysql://u:hunter2@localhost/db":                          "",
-		"":                                                        "",
-		"postgres://u:hunter2%zz@localhost/db":                    "",
-		"postgres://u:hunter2@localhost/db?sslmode=sometimes":     "",
+	for _, tc := range [][2]string{
+		{"postgres://u:hunter2@localhost/db", "postgresql"},
+		{"postgresql://u:hunter2@localhost/db?sslmode=verify-full", "postgresql"},
+		{"sqlite:data/authy2.db", "sqlite"},
+		{"sqlite:/srv/with space/a?b#c%41.db", "sqlite"},
+		{"sqlite:///srv/authy2.db", "sqlite"},
+		{"sqlite://srv/authy2.db", ""},
+		{"sqlite:", ""},
+		{"sqlite::memory:", ""},
+		{"mysql://u:hunter2@localhost/db", ""},
+		{"", ""},
+		{"postgres://u:hunter2%zz@localhost/db", ""},
+		{"postgres://u:hunter2@localhost/db?sslmode=sometimes", ""},
 	} {
+		url, want := tc[0], tc[1]
 		db, err := database.Open(database.Settings{URL: secret.New(url)}, slog.New(slog.DiscardHandler))
 		switch {
 		case err == nil && db.Dialect().String() != want:
