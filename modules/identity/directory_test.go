@@ -69,25 +69,28 @@ func TestCheckPassword(t *testing.T) {
 // one whose cost is behind. Neither is a change of credentials.
 func TestRehash(t *testing.T) {
 	t.Parallel()
-	const foreign = "$2b$12$abcdefghijklmnopqrstuu5dIuXQZkmtJmTZs4TsPhbbqLaJEu5UC" // by libxcrypt, of UserPass123!
+	// Both by libxcrypt, of UserPass123!, one costlier than the configured cost.
+	const foreign = "$2b$08$abcdefghijklmnopqrstuulQKWcMbmEcOqynztPpj3tB7mtSOSloW"
+	const cheap = "$2b$04$abcdefghijklmnopqrstuukC74wDvh/d0UVk//.V6gPpaT9Bmposm"
 	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
 		h := newHouse(t, b, func(s *setup) { s.cost = 6 })
 		done, _ := h.register(t, ann, goodPass)
 		userID := done.Account.UserID
-		cheap := "$2b$04$abcdefghijklmnopqrstuukC74wDvh/d0UVk//.V6gPpaT9Bmposm" // the same password
 		for _, stored := range []string{foreign, cheap} {
 			setHash(t, h, userID, stored)
-			if _, err := h.check(t, ann, "UserPass123?"); !errors.Is(err, apperr.ErrAuthentication) {
-				t.Errorf("a wrong password: %v", err)
+			if stored == cheap {
+				if _, err := h.check(t, ann, "UserPass123?"); !errors.Is(err, apperr.ErrAuthentication) {
+					t.Errorf("a wrong password: %v", err)
+				}
 			}
 			if got := value[string](t, h, "password_hash", userID); got != stored {
-				t.Errorf("a wrong password replaced the hash by %s", got)
+				t.Errorf("the hash was replaced by %s before anybody signed in", got)
 			}
 			a, err := h.check(t, ann, "UserPass123!")
 			if err != nil || a.CredentialVersion != done.Account.CredentialVersion {
 				t.Fatalf("got version %d, %v", a.CredentialVersion, err)
 			}
-			platformtest.Eventually(t, 10*time.Second, "the hash to be replaced", func() bool {
+			platformtest.Eventually(t, time.Minute, "the hash to be replaced", func() bool {
 				return strings.HasPrefix(value[string](t, h, "password_hash", userID), "$2a$06$")
 			})
 			if a, err := h.check(t, ann, "UserPass123!"); err != nil || a.CredentialVersion != done.Account.CredentialVersion {
@@ -99,7 +102,7 @@ func TestRehash(t *testing.T) {
 
 // Unknown email and wrong password take the same time: medians of interleaved samples.
 func TestSameTime(t *testing.T) {
-	h := newHouse(t, platformtest.SQLite(t, lines()...), func(s *setup) { s.cost = 6 })
+	h := newHouse(t, platformtest.SQLite(t, lines()...), func(s *setup) { s.cost = 5 })
 	h.register(t, ann, goodPass)
 	emails := []string{ann, "nobody@example.com"}
 	median := func() float64 {
