@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -71,7 +70,7 @@ func group(c *cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
-		return &usageError{fmt.Errorf("unknown command %q for %q (authy2 %s --help)", args[0], cmd.CommandPath(), strings.TrimPrefix(cmd.CommandPath()+" ", "authy2 "))}
+		return &usageError{fmt.Errorf("unknown command %q (%s --help lists what there is)", args[0], cmd.CommandPath())}
 	}
 	return c
 }
