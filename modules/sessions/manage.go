@@ -126,8 +126,8 @@ func (s *Service) Cleanup(ctx context.Context) (int64, error) {
 
 // AfterRestore makes the system forget every session after a database was restored from
 // a backup, in which sessions that were revoked since are alive. It raises the epoch,
-// so that nothing cached is found again, and revokes every ACTIVE row. It returns how
-// many it revoked and may be repeated.
+// so that nothing cached is found again, revokes every ACTIVE row, and returns how many
+// when every replica has seen it. It may be repeated.
 func (s *Service) AfterRestore(ctx context.Context, progress func(revoked int64)) (int64, error) {
 	if err := s.db.InTx(ctx, s.log.BumpEpoch); err != nil {
 		return 0, fmt.Errorf("sessions: raise the epoch: %w", err)
@@ -140,7 +140,7 @@ func (s *Service) AfterRestore(ctx context.Context, progress func(revoked int64)
 		}
 		total += n
 		if n == 0 {
-			return total, nil
+			return total, s.log.WaitSeen(ctx)
 		}
 		progress(total)
 	}

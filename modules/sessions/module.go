@@ -95,6 +95,7 @@ func newContribution(s *Service) kernel.Contribution {
 			},
 		}},
 		Subscriptions: s.subscriptions(),
+		Commands:      commands(s),
 		Exporters: []privacy.Exporter{{
 			Section: Name,
 			Export:  func(ctx context.Context, userID string) (any, error) { return s.Export(ctx, userID) },
