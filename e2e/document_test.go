@@ -95,7 +95,7 @@ func TestDocsPage(t *testing.T) {
 			}
 			continue
 		}
-		if strings.HasPrefix(link, "#") {
+		if strings.HasPrefix(link, "#") || strings.HasPrefix(link, "data:") {
 			continue
 		}
 		if !strings.HasPrefix(link, "/") {

@@ -141,6 +141,7 @@ func TestServeSeeds(t *testing.T) {
 		"DATABASE_URL": "", "BCRYPT_LOG_ROUNDS": "", "LOG_FORMAT": "",
 	}})
 	s := sys.AddArgs(t, "serve", "--seed")
+	harness.Eventually(t, time.Minute, "serve says where to go next", func() bool { return strings.Contains(s.Log.String(), "curl") })
 	for _, want := range []string{s.URL, "/api/docs", "bob@acme-corp.com"} {
 		if !strings.Contains(s.Log.String(), want) {
 			t.Errorf("serve does not print %q:\n%s", want, s.Log.Tail(30))

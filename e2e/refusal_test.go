@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,6 +11,16 @@ import (
 
 	"github.com/authy2/backend/e2e/harness"
 )
+
+// newKey is a master key as openssl rand -hex 32 makes one.
+func newKey(t *testing.T) string {
+	t.Helper()
+	b := make([]byte, 32)
+	if _, err := rand.Read(b); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(b)
+}
 
 // Production does not start without its secrets, and names everything at once.
 func TestProductionRefuses(t *testing.T) {
@@ -24,7 +36,7 @@ func TestProductionRefuses(t *testing.T) {
 	}
 	good := map[string]string{
 		"APP_ENV": "production", "PUBLIC_URL": "https://auth.example.com", "DATABASE_URL": "postgres://authy2@127.0.0.1:1/authy2",
-		"SECRET_KEY": strings.Repeat("0f", 32), "ENCRYPTION_KEY": strings.Repeat("1e", 32), "CA_ENCRYPTION_KEY": strings.Repeat("2d", 32),
+		"SECRET_KEY": newKey(t), "ENCRYPTION_KEY": newKey(t), "CA_ENCRYPTION_KEY": newKey(t),
 	}
 	if out, code := harness.Run(t, t.TempDir(), good, "config", "check"); code != 0 {
 		t.Errorf("a complete configuration is refused with %d:\n%s", code, out)
