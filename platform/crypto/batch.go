@@ -29,8 +29,9 @@ func (p *Passwords) take() *batch {
 }
 
 // collect takes the oldest job out of the queue, with those of the same cost that fit beside
-// it, and ends the jobs whose callers have left or have waited too long. The oldest job of another cost is first
-// the next time, so that none waits for more than what was before it. p.mu is held.
+// it, and ends the jobs whose callers have left or have waited too long. The oldest job of
+// another cost is first the next time, so that those which pass it cost it next to nothing:
+// they share a batch that came before it anyway. p.mu is held.
 func (p *Passwords) collect() *batch {
 	b := &batch{engine: p.engine}
 	width, _ := p.full()

@@ -97,27 +97,15 @@ func TestDropsJobsOfCallersWhoLeft(t *testing.T) {
 
 func TestHashIfIdle(t *testing.T) {
 	t.Parallel()
-	p := pool(t, 11, 1)
+	p, g, all, _ := queued(t)
+	if _, err := p.HashIfIdle(t.Context(), secret.New("one password")); !errors.Is(err, apperr.ErrUnavailable) {
+		t.Errorf("a busy pool: %v; want refused", err)
+	}
+	g.shut.Store(false)
+	g.open <- struct{}{}
+	all.Wait()
 	if _, err := p.HashIfIdle(t.Context(), secret.New("one password")); err != nil {
-		t.Fatalf("refused by an idle pool: %v", err)
-	}
-	busy := make(chan error, 1)
-	go func() {
-		_, _, err := p.Verify(t.Context(), "", secret.New("one password"))
-		busy <- err
-	}()
-	for deadline := time.Now().Add(5 * time.Second); ; {
-		_, err := p.HashIfIdle(t.Context(), secret.New("one password"))
-		if errors.Is(err, apperr.ErrUnavailable) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("never refused by a busy pool")
-		}
-		go func() { _, _ = p.Hash(t.Context(), secret.New("one password")) }()
-	}
-	if err := <-busy; err != nil {
-		t.Error(err)
+		t.Errorf("an idle pool: %v", err)
 	}
 }
 
