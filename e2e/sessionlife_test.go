@@ -97,12 +97,12 @@ func TestSessionLife(t *testing.T) {
 // The window that was slid survives the loss of the cache and of the process.
 func TestSlidingSurvives(t *testing.T) {
 	t.Parallel()
-	options := harness.Options{Env: map[string]string{"SESSION_IDLE_TIMEOUT": "4", "SESSION_ABSOLUTE_TIMEOUT": "120"}}
+	options := harness.Options{Env: map[string]string{"SESSION_IDLE_TIMEOUT": "6", "SESSION_ABSOLUTE_TIMEOUT": "120"}}
 	harness.Each(t, options, func(t *testing.T, sys *harness.System) {
 		u := sys.First().Register(t)
 		token := sys.First().Login(t, u)
 		begin := time.Now()
-		for time.Since(begin) < 5*time.Second { // past the first window
+		for time.Since(begin) < 7*time.Second { // past the first window
 			sys.Last().Do(t, harness.Me(token)).Want(t, http.StatusOK)
 			harness.Pause(200 * time.Millisecond)
 		}
@@ -117,12 +117,15 @@ func TestSlidingSurvives(t *testing.T) {
 		if out, code := sys.CLI(t, map[string]string{"JOB_NAME": "cleanup_sessions"}, "jobs", "run"); code != 0 {
 			t.Fatalf("jobs run: exit code %d\n%s", code, out)
 		}
-		harness.Pause(900 * time.Millisecond) // one write-back
+		harness.Pause(time.Second) // one write-back
 		for _, s := range sys.Servers {
 			s.Kill()
 		}
 		for _, s := range sys.Servers {
-			s.Start(t)
+			s.Launch(t)
+		}
+		for _, s := range sys.Servers {
+			s.AwaitReady(t, 20*time.Second)
 		}
 		if sys.Redis != nil {
 			if _, err := sys.Redis.Do("FLUSHALL"); err != nil {

@@ -28,13 +28,15 @@ type contender struct {
 	name     string
 	addr     string
 	requests [][]byte
-	pids     func() []int
+	// server and stores are the processes that work for it.
+	server int
+	stores func() []int
 
-	perSecond, p99, cpu []float64
+	perSecond, p99, serverCPU, storeCPU []float64
 }
 
 func (c *contender) round(ctx context.Context, span time.Duration) error {
-	before := cpu(c.pids())
+	server, stores := cpu([]int{c.server}), cpu(c.stores())
 	r, err := closedLoop(ctx, c.addr, c.requests, span)
 	if err != nil {
 		return err
@@ -42,10 +44,11 @@ func (c *contender) round(ctx context.Context, span time.Duration) error {
 	if r.failed > 0 {
 		return fmt.Errorf("%s: %d of %d requests failed", c.name, r.failed, r.served+r.failed)
 	}
-	used := cpu(c.pids()) - before
+	per := func(used time.Duration) float64 { return float64(used) / 1e3 / float64(max(r.served, 1)) }
 	c.perSecond = append(c.perSecond, r.perSecond())
 	c.p99 = append(c.p99, float64(percentile(r.latencies, 99))/1e6)
-	c.cpu = append(c.cpu, float64(used)/1e3/float64(max(r.served, 1)))
+	c.serverCPU = append(c.serverCPU, per(cpu([]int{c.server})-server))
+	c.storeCPU = append(c.storeCPU, per(cpu(c.stores())-stores))
 	return nil
 }
 
@@ -70,7 +73,8 @@ func (b *stage) compare(ctx context.Context, goal string, contenders ...*contend
 		for i := range ratios {
 			ratios[i] = c.perSecond[i] / limit.perSecond[i]
 		}
-		fmt.Printf("%-44s %10.0f %9.1f %14.1f %8.2f\n", c.name, medianOf(c.perSecond), medianOf(c.p99), medianOf(c.cpu), medianOf(ratios))
+		fmt.Printf("%-44s %10.0f %9.1f %14s %8.2f\n", c.name, medianOf(c.perSecond), medianOf(c.p99),
+			fmt.Sprintf("%.1f + %.1f", medianOf(c.serverCPU), medianOf(c.storeCPU)), medianOf(ratios))
 	}
 	fmt.Println("goal:", goal)
 	return nil
@@ -92,11 +96,11 @@ func (b *stage) checks(ctx context.Context) error {
 	}
 	defer limit.stop()
 	stores := func() []int { return append(b.postgres.PIDs(), b.redis.PIDs()...) }
-	ours := func() []int { return append(stores(), b.server.proc.PID()) }
+	ours := b.server.proc.PID()
 	err = b.compare(ctx, "ratio ≥ 0.80 (stretch 1.0), CPU ≤ 85 µs (stretch 56), RSS at 64 connections ≤ 80 MB",
-		&contender{name: "limit: bare gin + one go-redis GETEX", addr: limit.addr, requests: requestsOf(limit.addr, "/me", b.users), pids: func() []int { return append(stores(), limit.proc.PID()) }},
-		&contender{name: "GET /api/v1/auth/me", addr: b.server.addr, requests: requestsOf(b.server.addr, "/api/v1/auth/me", b.users), pids: ours},
-		&contender{name: "GET /api/v1/users/me", addr: b.server.addr, requests: requestsOf(b.server.addr, "/api/v1/users/me", b.users), pids: ours},
+		&contender{name: "limit: bare gin + one go-redis GETEX", addr: limit.addr, requests: requestsOf(limit.addr, "/me", b.users), server: limit.proc.PID(), stores: stores},
+		&contender{name: "GET /api/v1/auth/me", addr: b.server.addr, requests: requestsOf(b.server.addr, "/api/v1/auth/me", b.users), server: ours, stores: stores},
+		&contender{name: "GET /api/v1/users/me", addr: b.server.addr, requests: requestsOf(b.server.addr, "/api/v1/users/me", b.users), server: ours, stores: stores},
 	)
 	fmt.Printf("RSS of the server after it: %s\n", mb(memory(b.server.proc.PID(), "VmRSS")))
 	return err
@@ -118,10 +122,11 @@ func (b *stage) embedded(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	none := func() []int { return nil }
 	return b.compare(ctx, "ratio ≥ 0.80",
-		&contender{name: "limit: bare gin + look-up in a map", addr: limit.addr, requests: requestsOf(limit.addr, "/me", []credentials{{Token: "limit"}}), pids: func() []int { return []int{limit.proc.PID()} }},
-		&contender{name: "GET /api/v1/auth/me", addr: s.addr, requests: requestsOf(s.addr, "/api/v1/auth/me", users), pids: func() []int { return []int{s.proc.PID()} }},
-		&contender{name: "GET /api/v1/users/me", addr: s.addr, requests: requestsOf(s.addr, "/api/v1/users/me", users), pids: func() []int { return []int{s.proc.PID()} }},
+		&contender{name: "limit: bare gin + look-up in a map", addr: limit.addr, requests: requestsOf(limit.addr, "/me", []credentials{{Token: "limit"}}), server: limit.proc.PID(), stores: none},
+		&contender{name: "GET /api/v1/auth/me", addr: s.addr, requests: requestsOf(s.addr, "/api/v1/auth/me", users), server: s.proc.PID(), stores: none},
+		&contender{name: "GET /api/v1/users/me", addr: s.addr, requests: requestsOf(s.addr, "/api/v1/users/me", users), server: s.proc.PID(), stores: none},
 	)
 }
 
