@@ -99,14 +99,42 @@ func (s *Service) stale(p *authn.Principal, stamp invalidation.Position) bool {
 type found struct {
 	principal authn.Principal
 	sid       sessionID
+	stamp     invalidation.Position
 }
 
-// share runs look once for all callers that ask name at the same time, on a context
-// that lives as long as one of them could wait, and gives each a principal of its own.
+// share runs look once for all callers that ask name at the same time, and gives each a
+// principal of its own. A look-up that was under way when the caller came may have read
+// the row before a revocation that was answered before the caller came: outdated says
+// whether its answer is of no use then, and the caller shares the next one, which
+// begins after it.
 func (s *Service) share(ctx context.Context, name string, h hash, now time.Time,
-	look func(ctx context.Context) (*found, error),
+	outdated func(f *found) bool, look func(ctx context.Context) (*found, error),
 ) (*authn.Principal, error) {
+	f, own, err := s.join(ctx, name, look)
+	if err == nil && !own && outdated(f) {
+		f, _, err = s.join(ctx, name, look)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := f.principal
+	s.activity.touch(f.sid, h, now, p.ExpiresAt)
+	return &p, nil
+}
+
+// always is of answers that no tombstone and no invalidation would contradict in time.
+func always(*found) bool { return true }
+
+// changed reports whether this replica has heard of a change since f was read.
+func (s *Service) changed(f *found) bool { return s.stale(&f.principal, f.stamp) }
+
+// join runs look, on a context that lives as long as a caller could wait, or waits for
+// the one that runs under the same name already. own reports whether it was the
+// caller's.
+func (s *Service) join(ctx context.Context, name string, look func(ctx context.Context) (*found, error)) (f *found, own bool, err error) {
+	mine := false // read only after the answer, which happens after it was set
 	results := s.flights.DoChan(name, func() (answer any, err error) {
+		mine = true
 		// A panic here would not be the request's but the process's.
 		defer func() {
 			if p := recover(); p != nil {
@@ -126,15 +154,12 @@ func (s *Service) share(ctx context.Context, name string, h hash, now time.Time,
 	})
 	select {
 	case <-ctx.Done():
-		return nil, apperr.ErrUnavailable.Wrap(ctx.Err())
+		return nil, false, apperr.ErrUnavailable.Wrap(ctx.Err())
 	case r := <-results:
 		if r.Err != nil {
-			return nil, r.Err
+			return nil, mine, r.Err
 		}
-		f := r.Val.(*found) //nolint:forcetypeassert // look returns nothing else
-		p := f.principal
-		s.activity.touch(f.sid, h, now, p.ExpiresAt)
-		return &p, nil
+		return r.Val.(*found), mine, nil //nolint:forcetypeassert // look returns nothing else
 	}
 }
 
@@ -144,13 +169,13 @@ func (s *Service) fromRow(ctx context.Context, h hash, now time.Time, proof seen
 	if proof.idle > 0 {
 		name = "live:" + string(h[:])
 	}
-	return s.share(ctx, name, h, now, func(ctx context.Context) (*found, error) {
+	return s.share(ctx, name, h, now, always, func(ctx context.Context) (*found, error) {
 		snap, err := s.read(ctx, h, now, proof)
 		if err != nil {
 			return nil, err
 		}
 		s.metrics.row.Inc()
-		return &found{principal: snap.principal, sid: snap.sid}, nil
+		return &found{principal: snap.principal, sid: snap.sid, stamp: snap.stamp}, nil
 	})
 }
 
@@ -158,7 +183,7 @@ func (s *Service) fromRow(ctx context.Context, h hash, now time.Time, proof seen
 // sure that what is put was read after nobody had revoked the session: a tombstone
 // takes the lease's place, and the fill comes to nothing.
 func (s *Service) fill(ctx context.Context, h hash, k string, now time.Time) (*authn.Principal, error) {
-	return s.share(ctx, "fill:"+k, h, now, func(ctx context.Context) (*found, error) {
+	return s.share(ctx, "fill:"+k, h, now, s.changed, func(ctx context.Context) (*found, error) {
 		lease, leased, err := s.tombs.cache.Lease(ctx, k, leaseTTL)
 		if err == nil && !leased {
 			if f, err := s.await(ctx, h, k); f != nil || err != nil {
@@ -173,7 +198,7 @@ func (s *Service) fill(ctx context.Context, h hash, k string, now time.Time) (*a
 			return nil, err
 		}
 		s.metrics.row.Inc()
-		f := &found{principal: snap.principal, sid: snap.sid}
+		f := &found{principal: snap.principal, sid: snap.sid, stamp: snap.stamp}
 		if !leased {
 			return f, nil
 		}
@@ -223,7 +248,7 @@ func (s *Service) await(ctx context.Context, h hash, k string) (*found, error) {
 			if err != nil || !s.log.Fresh() || s.stale(&f.principal, stamp) {
 				return nil, nil //nolint:nilnil // as above
 			}
-			f.sid = sid
+			f.sid, f.stamp = sid, stamp
 			f.principal.ExpiresAt, f.principal.AbsoluteExpiresAt = v.Deadline, v.Cap
 			return f, nil
 		}
@@ -233,7 +258,7 @@ func (s *Service) await(ctx context.Context, h hash, k string) (*found, error) {
 // refill reads a session again whose cached value is stale, and swaps the value or
 // buries it.
 func (s *Service) refill(ctx context.Context, h hash, k string, now time.Time, old cache.Value) (*authn.Principal, error) {
-	return s.share(ctx, "refill:"+k, h, now, func(ctx context.Context) (*found, error) {
+	return s.share(ctx, "refill:"+k, h, now, s.changed, func(ctx context.Context) (*found, error) {
 		snap, err := s.read(ctx, h, now, seen{idle: old.Idle})
 		switch {
 		case errors.Is(err, apperr.ErrInvalidToken):
@@ -252,7 +277,7 @@ func (s *Service) refill(ctx context.Context, h hash, k string, now time.Time, o
 		_, err = s.tombs.cache.Replace(ctx, k, old.Payload, v)
 		s.noteCache(ctx, "replace a stale session", err)
 		s.metrics.row.Inc()
-		return &found{principal: snap.principal, sid: snap.sid}, nil
+		return &found{principal: snap.principal, sid: snap.sid, stamp: snap.stamp}, nil
 	})
 }
 
@@ -260,7 +285,7 @@ func (s *Service) refill(ctx context.Context, h hash, k string, now time.Time, o
 // revoked it did not come to the end of it, and this reader does. The answer is the
 // same when that fails: the tombstone stands.
 func (s *Service) buried(ctx context.Context, h hash) error {
-	_, err := s.share(ctx, "buried:"+string(h[:]), h, time.Time{}, func(ctx context.Context) (*found, error) {
+	_, _, err := s.join(ctx, "buried:"+string(h[:]), func(ctx context.Context) (*found, error) {
 		return nil, s.finish(ctx, h)
 	})
 	if errors.Is(err, apperr.ErrInvalidToken) {
