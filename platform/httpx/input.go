@@ -169,11 +169,12 @@ func isJSON(h http.Header) bool {
 func readBody(ex *exchange) ([]byte, error) {
 	req := ex.gin.Request
 	// The deadline is the socket's, so it follows the operating system's clock. It is
-	// lifted again, because a read deadline that passes while a handler works would
-	// cancel that handler. Writers that know no deadlines (in-process calls) need none.
+	// lifted once the body is there, because a read deadline that passes while a handler
+	// works would cancel that handler. While it is not, the deadline stays: net/http reads
+	// on before it answers, and a client that sends nothing more would hold the connection.
+	// Writers that know no deadlines (in-process calls) need none.
 	conn := http.NewResponseController(ex.gin.Writer)
 	_ = conn.SetReadDeadline(clock.System{}.Now().Add(ex.route.api.settings.BodyTimeout))
-	defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
 	var body []byte
 	var err error
 	if n := req.ContentLength; n > 0 && n <= 16<<10 {
@@ -185,6 +186,7 @@ func readBody(ex *exchange) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
+		_ = conn.SetReadDeadline(time.Time{})
 		return body, nil
 	case errors.As(err, &tooLarge):
 		return nil, apperr.ErrPayloadTooLarge

@@ -43,6 +43,8 @@ func NewServer(addr string, handler http.Handler, log *slog.Logger) *Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		// OPTIONS * is answered by the handler, with its headers, and not by net/http.
+		DisableGeneralOptionsHandler: true,
 	}}
 }
 

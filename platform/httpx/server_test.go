@@ -79,7 +79,7 @@ func TestOverTheWire(t *testing.T) {
 		"64 KiB of header":    {"GET /api/v1/things" + host + "X-A: " + strings.Repeat("a", 66<<10) + "\r\n\r\n", 431, ""},
 		"60 KiB of header":    {"GET /api/v1/things" + host + "X-A: " + strings.Repeat("a", 60<<10) + "\r\n\r\n", 200, `"success":true`},
 		"odd method":          {"BREW /api/v1/things" + host + "\r\n", 405, "METHOD_NOT_ALLOWED"},
-		"asterisk":            {"OPTIONS *" + host + "\r\n", 200, ""},
+		"asterisk":            {"OPTIONS *" + host + "\r\n", 404, "NOT_FOUND"},
 		"unknown":             {"GET /api/v1/x" + host + "\r\n", 404, "NOT_FOUND"},
 	} {
 		res, body := raw(t, address, tc.request)
@@ -128,6 +128,37 @@ func TestSlowBody(t *testing.T) {
 	close(o.leave)
 	if code := <-answer; code != 201 {
 		t.Errorf("a handler that takes longer: %d", code)
+	}
+	if err := stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
+// TestHeldConnection: a client that would go on with its connection cannot hold it, and
+// the answer, by never finishing its body.
+func TestHeldConnection(t *testing.T) {
+	t.Parallel()
+	b := platformtest.SQLite(t)
+	o := newOnce(t, b, b.Store, func(s *httpx.Settings, _ *httpx.Deps) { s.BodyTimeout = 50 * time.Millisecond })
+	address, stop := serve(t, o.fixture)
+	const head = "POST /api/v1/rows HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+	for name, request := range map[string]string{
+		"announced": head + "Content-Length: 50\r\n\r\n{\"name\"",
+		"chunked":   head + "Transfer-Encoding: chunked\r\n\r\n7\r\n{\"name\"\r\n",
+	} {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		if _, err := io.WriteString(conn, request); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn) // to the end of the connection
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") || !strings.Contains(string(answer), "BAD_REQUEST") {
+			t.Errorf("%s: %v: %s", name, err, answer)
+		}
+		_ = conn.Close()
 	}
 	if err := stop(); err != nil {
 		t.Errorf("stop: %v", err)
