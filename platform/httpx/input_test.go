@@ -143,6 +143,7 @@ func TestBodies(t *testing.T) {
 		"true":                      {"true", nil, 400, `{"_schema":["Invalid input type."]}`},
 		"repeated name":             {`{"name":"chair","name":"stool","email":"a@b.org","password":"long-enough"}`, nil, 400, `{"name":["Repeated field."]}`},
 		"repeated by an escape":     {`{"name":"chair","\u006eame":"stool","email":"a@b.org","password":"long-enough"}`, nil, 400, `{"name":["Repeated field."]}`},
+		"repeated again and again":  {`{"x":1` + strings.Repeat(`,"x":1`, 5000) + `}`, nil, 400, `"x":["Unknown field.","Repeated field."]}`},
 		"announced to be too large": {good + strings.Repeat(" ", 1<<20), nil, 413, "PAYLOAD_TOO_LARGE"},
 		"exactly as large as may":   {good + strings.Repeat(" ", 1<<20-len(good)), nil, 201, ""},
 	} {

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -19,10 +20,12 @@ const maxViolations = 100
 // objects are joined by dots and elements of lists are nested under their index.
 type violations map[string]any
 
-// add notes a complaint about a field of the top level.
+// add notes a complaint about a field of the top level. Nothing is said twice.
 func (v violations) add(field, message string) {
 	if list, ok := v[field].([]string); ok {
-		v[field] = append(list, message)
+		if !slices.Contains(list, message) {
+			v[field] = append(list, message)
+		}
 		return
 	}
 	if nested, ok := v[field].(map[string]any); ok {
