@@ -126,11 +126,12 @@ func (s *Service) Cleanup(ctx context.Context) (int64, error) {
 
 // AfterRestore makes the system forget every session after a database was restored from
 // a backup, in which sessions that were revoked since are alive. It raises the epoch,
-// so that nothing cached is found again, revokes every ACTIVE row, and returns how many
-// when every replica has seen it. It may be repeated.
+// so that nothing cached is found again, revokes every ACTIVE row, raises the epoch again
+// because servers may have cached sessions while that went on, and returns how many it
+// revoked when every replica has seen it. It may be repeated.
 func (s *Service) AfterRestore(ctx context.Context, progress func(revoked int64)) (int64, error) {
-	if err := s.db.InTx(ctx, s.log.BumpEpoch); err != nil {
-		return 0, fmt.Errorf("sessions: raise the epoch: %w", err)
+	if err := s.forgetCached(ctx); err != nil {
+		return 0, err
 	}
 	var total int64
 	for {
@@ -140,8 +141,20 @@ func (s *Service) AfterRestore(ctx context.Context, progress func(revoked int64)
 		}
 		total += n
 		if n == 0 {
-			return total, s.log.WaitSeen(ctx)
+			break
 		}
 		progress(total)
 	}
+	if err := s.forgetCached(ctx); err != nil {
+		return total, err
+	}
+	return total, s.log.WaitSeen(ctx)
+}
+
+// forgetCached makes everything unreachable that any cache holds.
+func (s *Service) forgetCached(ctx context.Context) error {
+	if err := s.db.InTx(ctx, s.log.BumpEpoch); err != nil {
+		return fmt.Errorf("sessions: raise the epoch: %w", err)
+	}
+	return nil
 }

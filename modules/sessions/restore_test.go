@@ -1,11 +1,15 @@
 package sessions_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
+	"github.com/uptrace/bun"
+
 	"github.com/authy2/backend/modules/sessions"
 	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/platformtest"
 )
 
@@ -56,4 +60,68 @@ func TestRule8AcknowledgedRevocationSurvivesTheProcess(t *testing.T) {
 		t.Fatalf("after the kill: %v", err)
 	}
 	next.accepts(t, lives)
+}
+
+// Rule 10: servers that run meanwhile hold rows and cache sessions; neither outlives the
+// command.
+func TestRule10RestoreEndsWhatServersHold(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	s := p.a.signIn(t, bob)
+	ctx := context.WithoutCancel(t.Context())
+	held, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() { // as a write-back does
+		defer close(done)
+		err := p.a.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewRaw("SELECT id FROM sessions_sessions FOR UPDATE").Exec(ctx)
+			close(held)
+			<-release
+			return err
+		})
+		if err != nil {
+			t.Errorf("hold: %v", err)
+		}
+	}()
+	<-held
+	type result struct {
+		n   int64
+		err error
+	}
+	results := make(chan result, 1)
+	epoch := p.b.log.Epoch()
+	go func() {
+		n, err := p.a.AfterRestore(ctx, func(int64) {})
+		results <- result{n, err}
+	}()
+	platformtest.Eventually(t, waitForTail, "the new epoch", func() bool { return p.b.log.Epoch() != epoch })
+	p.b.accepts(t, s) // from the row, and cached under the new epoch
+	close(release)
+	<-done
+	if got := <-results; got.err != nil || got.n != 1 {
+		t.Fatalf("ended %d, %v; want one", got.n, got.err)
+	}
+	p.a.refuses(t, s, apperr.ErrInvalidToken)
+	p.b.refuses(t, s, apperr.ErrInvalidToken)
+}
+
+// Rule 10: a session that a server caches between two batches of the command is over too.
+func TestRule10RestoreEndsWhatServersCacheMeanwhile(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.a.signIn(t, bob)
+	epoch := p.b.log.Epoch()
+	var between *authn.IssuedSession
+	n, err := p.a.AfterRestore(t.Context(), func(int64) {
+		if between != nil {
+			return
+		}
+		platformtest.Eventually(t, waitForTail, "the new epoch", func() bool { return p.b.log.Epoch() != epoch })
+		between = p.b.signIn(t, carol)
+		p.b.accepts(t, between)
+	})
+	if err != nil || n != 2 {
+		t.Fatalf("ended %d, %v; want two", n, err)
+	}
+	p.a.refuses(t, between, apperr.ErrInvalidToken)
+	p.b.refuses(t, between, apperr.ErrInvalidToken)
 }

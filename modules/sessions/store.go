@@ -137,28 +137,32 @@ func (s *store) history(ctx context.Context, userID, before string, limit int) (
 }
 
 // expire marks up to limit ACTIVE sessions EXPIRED whose deadline is before the given
-// time and returns how many it marked.
+// time and returns how many it marked. Sessions that another transaction holds are left
+// to the next run.
 func (s *store) expire(ctx context.Context, before, at time.Time, limit int) (int64, error) {
 	return s.endSome(ctx, Expired, "", at, limit, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("expires_at <= ?", before).Order("expires_at")
+		q = q.Where("expires_at <= ?", before).Order("expires_at")
+		if s.db.Dialect() == database.PostgreSQL {
+			q = q.For("UPDATE SKIP LOCKED")
+		}
+		return q
 	})
 }
 
-// revokeSome marks up to limit ACTIVE sessions REVOKED and returns how many it marked.
+// revokeSome marks up to limit ACTIVE sessions REVOKED and returns how many it marked;
+// none means that there are none. It waits for whoever holds one.
 func (s *store) revokeSome(ctx context.Context, at time.Time, reason string, limit int) (int64, error) {
-	return s.endSome(ctx, Revoked, reason, at, limit, func(q *bun.SelectQuery) *bun.SelectQuery { return q })
+	return s.endSome(ctx, Revoked, reason, at, limit, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return s.forUpdate(q.Order("id"))
+	})
 }
 
-// endSome ends a batch of ACTIVE sessions. Sessions that another transaction holds are
-// left to the next batch or run.
+// endSome ends a batch of ACTIVE sessions.
 func (s *store) endSome(ctx context.Context, status Status, reason string, at time.Time, limit int,
 	choose func(*bun.SelectQuery) *bun.SelectQuery,
 ) (n int64, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		chosen := choose(tx.NewSelect().Table("sessions_sessions").Column("id").Where("status = 'ACTIVE'")).Limit(int64(limit))
-		if s.db.Dialect() == database.PostgreSQL {
-			chosen = chosen.For("UPDATE SKIP LOCKED")
-		}
+		chosen := choose(tx.NewSelect().Table("sessions_sessions").Column("id").Where("status = 'ACTIVE'").Limit(int64(limit)))
 		q := tx.NewUpdate().Table("sessions_sessions").Set("status = ?", status).Set("updated_at = ?", at).Where("id IN (?)", chosen)
 		if status == Revoked {
 			q = q.Set("revoked_at = ?", at).Set("revoked_reason = ?", reason)
