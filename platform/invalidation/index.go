@@ -55,15 +55,13 @@ func (x *index) raise(p Position) {
 
 // stale reports whether a value with the stamp may be older than an entry of the subject.
 func (x *index) stale(kind, subject string, stamp Position) bool {
-	if int64(stamp) <= x.floor.Load() {
-		return true
-	}
 	h := x.hash(kind, subject)
 	s := &x.shards[h%indexShards]
 	s.mu.RLock()
 	at, ok := s.at[h]
 	s.mu.RUnlock()
-	return ok && at >= stamp
+	// The floor is asked last: what the shard shed before it was looked at is under it.
+	return ok && at >= stamp || int64(stamp) <= x.floor.Load()
 }
 
 // add remembers that the subject changed at p.

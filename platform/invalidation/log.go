@@ -71,7 +71,8 @@ type source interface {
 type news struct {
 	epoch  string
 	loaded bool     // the newest entries were loaded instead of the latest ones
-	floor  Position // after a load: everything at or below is stale
+	floor  Position // everything at or below is stale: entries may be missing there
+	since  Position // without a load: entries before it were seen by earlier reads
 }
 
 // New returns the log of db. It does no I/O. The clock is this machine's and should have

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -132,8 +133,12 @@ func (p *postgres) readLater(ctx context.Context, each func(placed)) (news, erro
 	case instance == "":
 		return news{}, errNoState
 	}
+	since, err := strconv.ParseInt(xmin, 10, 64)
+	if err != nil {
+		return news{}, fmt.Errorf("snapshot %q: %w", p.snapshot, err)
+	}
 	p.snapshot = snapshot
-	return news{epoch: epochOf(instance, epoch, p.history)}, nil
+	return news{epoch: epochOf(instance, epoch, p.history), since: Position(since)}, nil
 }
 
 // connect opens the connection and listens. Where the server turns out to have another

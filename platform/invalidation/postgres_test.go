@@ -227,6 +227,30 @@ func TestLostConnection(t *testing.T) {
 	}
 }
 
+// TestCutOffBeyondPruning shows that a replica that could not read for so long that rows
+// which it has not read were pruned trusts nothing from before.
+func TestCutOffBeyondPruning(t *testing.T) {
+	t.Parallel()
+	b, here, there := two(t)
+	before := stamp(t, b, here)
+	rename := func(from, to string) {
+		if _, err := b.DB.Writer().ExecContext(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename("platform_state", "platform_state_away")
+	record(t, b, here, session("meanwhile"))
+	eventuallyPruned(t, here, 1)
+	rename("platform_state_away", "platform_state")
+	// What was read in the first round after that counts: trust may not have ended meanwhile.
+	record(t, b, here, session("later"))
+	eventuallyStale(t, there, "later", before)
+	if !there.Stale("session", "meanwhile", before) {
+		t.Error("an entry that was pruned before it was read is missing")
+	}
+	eventuallyTrusted(t, b, there, "session", "meanwhile")
+}
+
 // TestForeignRows shows that rows which a dump brought from another server, whose
 // transaction ids lie in this one's future, neither count nor stop anything.
 func TestForeignRows(t *testing.T) {

@@ -43,7 +43,7 @@ func (s *sqlite) read(ctx context.Context, each func(placed)) (news, error) {
 		// One more than is wanted tells whether there are older ones.
 		stmt, argument = s.newest, int64(s.load)+1
 	}
-	found := news{loaded: !s.ready}
+	found := news{loaded: !s.ready, since: Position(s.last + 1)}
 	last, oldest, n := s.last, int64(0), 0
 	var instance, epoch string
 	err := stmt.Query(ctx, func(scan func(...any) error) error {

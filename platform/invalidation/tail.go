@@ -47,9 +47,12 @@ func (l *Log) read(ctx context.Context, notify bool) error {
 	defer cancel()
 	began := l.clock.Now()
 	var told []Entry
-	var floors Position
+	var floors, pruned Position
 	found, err := l.source.read(ctx, func(p placed) {
 		floors = max(floors, p.floor())
+		if p.Kind == kindFloor {
+			pruned = max(pruned, p.floor())
+		}
 		l.apply(p)
 		if notify && len(l.subscribers[p.Kind]) > 0 {
 			told = append(told, p.Entry)
@@ -62,6 +65,9 @@ func (l *Log) read(ctx context.Context, notify bool) error {
 		floors = max(floors, found.floor)
 		l.index.open(floors)
 		l.index.raise(floors)
+	} else if pruned >= found.since {
+		// This replica was cut off for so long that entries it had not read are gone.
+		l.index.raise(pruned)
 	}
 	l.pending = append(l.pending, told...)
 	l.tell()
@@ -93,7 +99,7 @@ func (l *Log) apply(p placed) {
 	case KindEpoch:
 		l.index.raise(p.at)
 	case kindFloor:
-		// What was pruned, this replica has seen.
+		// What was pruned, this replica has seen, or read finds out that it has not.
 	default:
 		l.index.add(p.Kind, p.Subject, p.at)
 	}
