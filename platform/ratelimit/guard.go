@@ -117,9 +117,11 @@ func (g *Guard) hash(parts ...string) string {
 }
 
 // normalized brings spellings of one address together. Two accounts that share a
-// spelling here are merely throttled together.
+// spelling here are merely throttled together. Letters become small before they are
+// composed, as accounts are looked up: "I" and a dot above would become one letter
+// otherwise, whose small form is not "i" and a dot above.
 func normalized(email string) string {
-	return strings.ToLower(norm.NFKC.String(strings.TrimSpace(email)))
+	return strings.ToLower(norm.NFKC.String(strings.ToLower(strings.TrimSpace(email))))
 }
 
 // Attempt is a proof that is being checked. Of its methods only the first call counts.

@@ -100,6 +100,28 @@ func TestOwnerGetsPast(t *testing.T) {
 	})
 }
 
+// TestSpellingsShareOneCount guesses at an account in every spelling that leads to it.
+func TestSpellingsShareOneCount(t *testing.T) {
+	t.Parallel()
+	for _, spellings := range [][]string{
+		{"i\u0307@acme-corp.com", "I\u0307@acme-corp.com", "I\u0307@ACME-corp.com"}, // composed, the capital would be another letter
+		{"\u212a@acme-corp.com", "k@acme-corp.com", "K@acme-corp.com"},
+	} {
+		guards(t, func(t *testing.T, g *ratelimit.Guard, _ *platformtest.FakeClock) {
+			passed := 0
+			for i := range 30 {
+				address := netip.AddrFrom4([4]byte{198, 51, 100, byte(i)})
+				if guess(t, g, spellings[i%len(spellings)], address.String()) == 0 {
+					passed++
+				}
+			}
+			if passed != 5 {
+				t.Errorf("%q: %d guesses passed, want 5", spellings, passed)
+			}
+		})
+	}
+}
+
 // TestStrangersWaitLonger grows the strangers' delay to five minutes and never beyond,
 // the same for an account that does not exist.
 func TestStrangersWaitLonger(t *testing.T) {
