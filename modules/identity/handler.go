@@ -44,13 +44,13 @@ func (h handler) endpoints() []httpx.Endpoint {
 			BodyExample: exampleRegister(), ResultExample: exampleRegistered(),
 		}, h.register),
 		httpx.Op(httpx.Operation{
-			ID: "get-user", Method: http.MethodGet, Path: mePath, ComplianceOnly: true,
+			ID: "get-user", Method: http.MethodGet, Path: mePath, ComplianceOnly: true, Tagged: true,
 			Summary: "Your profile", Tag: tag,
 			Description:   "Shows the user of this session.",
 			ResultExample: UserResult{User: []byte(exampleProfile)},
 		}, h.get),
 		httpx.Op(httpx.Operation{
-			ID: "update-user", Method: http.MethodPatch, Path: mePath, Errors: []int{http.StatusPreconditionFailed},
+			ID: "update-user", Method: http.MethodPatch, Path: mePath, Tagged: true, Errors: []int{http.StatusPreconditionFailed},
 			Summary: "Profile changed", Tag: tag,
 			Description: "Changes the members that are given; null clears one.",
 			BodyExample: exampleUpdate(), ResultExample: UserResult{User: []byte(exampleProfile)},
@@ -80,7 +80,7 @@ func (h handler) endpoints() []httpx.Endpoint {
 
 // RegisterBody is the body of a registration.
 type RegisterBody struct {
-	Email    string                 `json:"email" format:"email" maxLength:"255" doc:"Address of the account. It is lower-cased."`
+	Email    string                 `json:"email" format:"idn-email" maxLength:"255" doc:"Address of the account. It is lower-cased."`
 	Password string                 `json:"password" format:"password" minLength:"8" maxLength:"128" doc:"Counted in code points after Unicode normalization NFKC."`
 	Confirm  string                 `json:"password_confirm" format:"password" doc:"The same password again."`
 	FullName httpx.Optional[string] `json:"full_name,omitzero" maxLength:"255"`

@@ -17,7 +17,7 @@ const (
 // User is a user as the API shows them.
 type User struct {
 	ID            string     `json:"id" format:"uuid"`
-	Email         string     `json:"email" format:"email" doc:"Address of the account, lower-cased."`
+	Email         string     `json:"email" format:"idn-email" doc:"Address of the account, lower-cased."`
 	EmailVerified bool       `json:"email_verified" doc:"True once the user proved to own the address."`
 	FullName      *string    `json:"full_name"`
 	AvatarURL     *string    `json:"avatar_url"`

@@ -77,7 +77,7 @@ func (h handler) endpoints() []httpx.Endpoint {
 
 // LoginBody is the body of a log-in.
 type LoginBody struct {
-	Email      string `json:"email" format:"email" maxLength:"254" doc:"Address of the account."`
+	Email      string `json:"email" format:"idn-email" maxLength:"255" doc:"Address of the account."`
 	Password   string `json:"password" minLength:"1" maxLength:"1024" doc:"The account's password."`
 	RememberMe bool   `json:"remember_me,omitzero" default:"false" doc:"Asks for the longer limits, where the operator allows them."`
 }
@@ -85,7 +85,7 @@ type LoginBody struct {
 // SignedInUser describes the user in answers; identity writes it.
 type SignedInUser struct {
 	ID            string     `json:"id" format:"uuid"`
-	Email         string     `json:"email" format:"email"`
+	Email         string     `json:"email" format:"idn-email"`
 	EmailVerified bool       `json:"email_verified"`
 	FullName      *string    `json:"full_name"`
 	AvatarURL     *string    `json:"avatar_url"`

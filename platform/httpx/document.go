@@ -79,6 +79,11 @@ func (a *API) describe(op Operation, input, payload reflect.Type) huma.Operation
 	d.Responses[strconv.Itoa(op.Status)] = &huma.Response{
 		Description: sentence(op.Summary), Headers: successHeaders(op, list), Content: map[string]*huma.MediaType{mediaJSON: media},
 	}
+	if op.Tagged && op.Method == http.MethodGet {
+		d.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{
+			Description: "It is still what If-None-Match names.", Headers: map[string]*huma.Param{"ETag": entityTag()},
+		}
+	}
 	for _, status := range op.statuses() {
 		d.Responses[strconv.Itoa(status)] = a.failureResponse(status)
 	}
@@ -119,6 +124,9 @@ func successHeaders(op Operation, list bool) map[string]*huma.Param {
 	if op.Status == http.StatusCreated {
 		h["Location"] = &huma.Param{Description: "Where the new thing can be read", Schema: text("")}
 	}
+	if op.Tagged {
+		h["ETag"] = entityTag()
+	}
 	if list {
 		h["Link"] = &huma.Param{Description: "The next page (RFC 8288)", Schema: text("")}
 	}
@@ -126,6 +134,11 @@ func successHeaders(op Operation, list bool) map[string]*huma.Param {
 		maps.Copy(h, limitHeaders())
 	}
 	return h
+}
+
+// entityTag documents the ETag header.
+func entityTag() *huma.Param {
+	return &huma.Param{Description: "The entity tag of what is shown (RFC 9110 §8.8.3)", Schema: text("")}
 }
 
 // limitHeaders documents the headers of rate limits.

@@ -37,6 +37,9 @@ type Operation struct {
 	// Idempotent honours the Idempotency-Key header. Such an operation does all its
 	// work in database transactions, so that effect and stored answer are one commit.
 	Idempotent bool
+	// Tagged says that answers carry an entity tag, which If-None-Match and If-Match
+	// compare with (RFC 9110 §13).
+	Tagged bool
 	// Summary is one line for the document; Description may say more (Markdown).
 	Summary, Description string
 	// Tag groups operations in the document.

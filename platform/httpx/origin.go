@@ -13,7 +13,15 @@ type origins struct {
 }
 
 func newOrigins(public *url.URL, listed []string) origins {
-	o := origins{own: strings.ToLower(public.Scheme + "://" + public.Host), listed: make(map[string]bool, len(listed))}
+	// Browsers leave the default port out of an origin (RFC 6454 §6.2).
+	host := strings.ToLower(public.Host)
+	switch public.Scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	o := origins{own: public.Scheme + "://" + host, listed: make(map[string]bool, len(listed))}
 	for _, l := range listed {
 		o.listed[l] = true
 	}
@@ -40,8 +48,10 @@ func (o origins) mayChange(h http.Header) bool {
 	return sameSiteScript(h) || o.known(h)
 }
 
-// mayKeepCookies reports whether the answer may set cookies: not on an answer to a
-// foreign page. A request without Origin comes from no page, or from a plain navigation.
+// mayKeepCookies reports whether the answer may set cookies: only when it goes to a page
+// of this very origin, never to a listed or foreign one, which signs in by bearer token.
+// A request without Origin comes from no page, or from a plain navigation.
 func (o origins) mayKeepCookies(h http.Header) bool {
-	return len(h["Origin"]) == 0 || o.mayChange(h)
+	v := h["Origin"]
+	return len(v) == 0 || sameSiteScript(h) || len(v) == 1 && strings.EqualFold(v[0], o.own)
 }
