@@ -2,6 +2,7 @@ package identity
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/crypto"
+	"github.com/authy2/backend/platform/database"
 	"github.com/authy2/backend/platform/kernel"
 	"github.com/authy2/backend/platform/secret"
 )
@@ -118,7 +120,7 @@ func (u usersCommand) setPassword() *cobra.Command {
 		if made {
 			fmt.Fprintf(c.ErrOrStderr(), "password: %s\n", password.Reveal())
 		}
-		return nil
+		return u.heard(c.Context())
 	}
 	return c
 }
@@ -127,7 +129,12 @@ func (u usersCommand) delete() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete <email or id>", Short: "Delete an account and everything that belongs to it",
 		Example: "  authy2 users delete bob@acme-corp.com", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return explain(u.admin.Delete(c.Context(), args[0])) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := u.admin.Delete(c.Context(), args[0]); err != nil {
+				return explain(err)
+			}
+			return u.heard(c.Context())
+		},
 	}
 }
 
@@ -136,12 +143,25 @@ func (u usersCommand) status(use, short string, status Status) *cobra.Command {
 		Use: use + " <email or id>", Short: short, Example: "  authy2 users " + use + " bob@acme-corp.com", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			one, err := u.admin.SetStatus(c.Context(), args[0], status)
+			if err == nil && status != StatusActive {
+				err = u.heard(c.Context())
+			}
 			if err != nil {
 				return explain(err)
 			}
 			return printUser(c, one)
 		},
 	}
+}
+
+// heard waits until a server that runs beside the command has heard of a change. On
+// PostgreSQL it has: it reads rows, or the tombstones of the cache that all share. On
+// SQLite it remembers sessions by itself until it reads of the change.
+func (u usersCommand) heard(ctx context.Context) error {
+	if u.admin.service.db.Dialect() != database.SQLite {
+		return nil
+	}
+	return u.admin.service.invalidation.WaitSeen(ctx)
 }
 
 // password reads the password that the operator gives, or makes one up.
