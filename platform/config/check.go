@@ -69,6 +69,8 @@ func (h HTTP) check() error {
 			origin != u.Scheme+"://"+strings.ToLower(u.Host) || strings.Contains(u.Host, "*") {
 			problems = append(problems, complaint("http.cors_origins",
 				"%q is not an exact origin such as https://app.example.com (lower-case, no path, no wildcard)", short(origin)))
+		} else if (u.Scheme == "https" && u.Port() == "443") || (u.Scheme == "http" && u.Port() == "80") {
+			problems = append(problems, complaint("http.cors_origins", "%q names the default port, which browsers leave out", short(origin)))
 		}
 	}
 	return errors.Join(problems...)

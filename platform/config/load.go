@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/knadh/koanf/parsers/dotenv"
 	"github.com/knadh/koanf/providers/confmap"
@@ -242,8 +243,23 @@ func (l *loading) selection() Selection {
 	slices.Sort(s.Names)
 	if listed := *l.schema.listed; len(listed) > 0 {
 		s.Names = listed
+		l.checkListed(listed)
 	}
 	return s
+}
+
+// checkListed complains of names in MODULES that no module has.
+func (l *loading) checkListed(listed []string) {
+	known := make([]string, len(l.schema.sections))
+	for i, m := range l.schema.sections {
+		known[i] = m.Name
+	}
+	slices.Sort(known)
+	for _, name := range listed {
+		if !slices.Contains(known, name) {
+			l.complain("modules.%s: there is no such module (have %s)", short(name), strings.Join(known, ", "))
+		}
+	}
 }
 
 // checkModules asks the modules that are on what they think of their settings.

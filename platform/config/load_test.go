@@ -200,7 +200,6 @@ func TestSelection(t *testing.T) {
 		"everything":              {config.Options{}, []string{"garden", "shed"}},
 		"one switched off":        {config.Options{Environ: []string{"MODULES_SHED_ENABLED=false"}}, []string{"garden"}},
 		"MODULES wins":            {config.Options{Environ: []string{"MODULES_SHED_ENABLED=false", "MODULES=shed"}}, []string{"shed"}},
-		"unknown names stay":      {config.Options{Environ: []string{"MODULES=foo,shed"}}, []string{"foo", "shed"}},
 		"modules.<name>.enabled":  {config.Options{File: write(t, "c.yaml", "modules: {garden: {enabled: false}}")}, []string{"shed"}},
 		"settings of an off one":  {config.Options{Environ: []string{"MODULES=shed", "GARDEN_BEDS=0"}}, []string{"shed"}},
 		"MODULES with blanks too": {config.Options{Environ: []string{"MODULES= garden , shed "}}, []string{"garden", "shed"}},

@@ -62,6 +62,8 @@ func TestRefuses(t *testing.T) {
 		"bad network":           {env("TRUSTED_PROXIES=10.0.0.0/8,proxy"), `TRUSTED_PROXIES: "proxy" is not a network such as 10.0.0.0/8`},
 		"wildcard origin":       {env("CORS_ORIGINS=*"), `http.cors_origins (CORS_ORIGINS): "*" is not an exact origin such as https://app.example.com (lower-case, no path, no wildcard)`},
 		"origin with a path":    {env("CORS_ORIGINS=https://a.example/"), `http.cors_origins (CORS_ORIGINS): "https://a.example/" is not an exact origin such as https://app.example.com (lower-case, no path, no wildcard)`},
+		"unknown module listed": {env("MODULES=foo,shed"), "modules.foo: there is no such module (have garden, shed)"},
+		"origin's default port": {env("CORS_ORIGINS=https://a.example:443"), `http.cors_origins (CORS_ORIGINS): "https://a.example:443" names the default port, which browsers leave out`},
 		"bad address":           {env("HTTP_ADDR=5000"), `http.addr (HTTP_ADDR): "5000" is not an address such as :5000 or 127.0.0.1:5000`},
 		"bad public URL":        {env("PUBLIC_URL=auth.example.com"), "app.public_url (PUBLIC_URL): must be an address such as https://auth.example.com"},
 		"public URL with path":  {env("PUBLIC_URL=http://a/b"), "app.public_url (PUBLIC_URL): must be scheme, host and port only, without user, path or final slash"},

@@ -101,9 +101,11 @@ func TestCSRF(t *testing.T) {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 	}
+	ported := newFixture(t, func(s *httpx.Settings, _ *httpx.Deps) { s.PublicURL = publicURL + ":443" })
 	for name, w := range map[string]*httptest.ResponseRecorder{
-		"bearer from anywhere": f.call("POST", "/api/v1/enroll", "", "Authorization", "Bearer good-token", "Origin", "https://evil.example"),
-		"reading by cookie":    f.call("GET", "/api/v1/me", "", "Cookie", secureCookie),
+		"own origin, default port named in PUBLIC_URL": ported.call("POST", "/api/v1/enroll", "", "Cookie", secureCookie, "Origin", publicURL),
+		"bearer from anywhere":                         f.call("POST", "/api/v1/enroll", "", "Authorization", "Bearer good-token", "Origin", "https://evil.example"),
+		"reading by cookie":                            f.call("GET", "/api/v1/me", "", "Cookie", secureCookie),
 	} {
 		if w.Code != 200 {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
