@@ -32,10 +32,10 @@ func (a *Admin) find(ctx context.Context, name string) (c credential, err error)
 	} else if userID, ok := id.Parse(name); ok {
 		c, err = a.service.store.findCredential(ctx, userID)
 	} else {
-		return c, apperr.ErrNotFound
+		return c, errNoUser
 	}
 	if database.IsNotFound(err) {
-		return c, apperr.ErrNotFound
+		return c, errNoUser
 	}
 	return c, err
 }
@@ -56,7 +56,7 @@ func (a *Admin) List(ctx context.Context, after string, limit int) ([]User, erro
 // Create adds an active user. The password follows the rules of registration.
 func (a *Admin) Create(ctx context.Context, email, fullName string, password secret.String) (User, error) {
 	s := a.service
-	email, err := s.checkRegistration(Registration{Email: email, Password: password, Confirm: password})
+	email, err := s.checkRegistration(Registration{Email: email, FullName: fullName, Password: password, Confirm: password})
 	if err != nil {
 		return User{}, err
 	}

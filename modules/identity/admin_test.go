@@ -147,6 +147,11 @@ func TestCommands(t *testing.T) {
 	if _, _, err := run(t, h, "short", "users", "create", "bo@example.com", "--password-stdin"); err == nil || !strings.Contains(err.Error(), "password") {
 		t.Errorf("a short password: %v", err)
 	}
+	for _, name := range []string{"a\x1b[31mb", strings.Repeat("n", 256), "a\xffb"} {
+		if _, _, err := run(t, h, "", "users", "create", "bo@example.com", "--name", name); err == nil || !strings.Contains(err.Error(), "full_name") {
+			t.Errorf("the name %.20q: %v", name, err)
+		}
+	}
 	for _, step := range []struct{ command, want string }{{"suspend", "suspended"}, {"activate", "active"}, {"show", "active"}} {
 		if out, _, err := run(t, h, "", "users", step.command, ann); err != nil || !strings.Contains(out, "\t"+step.want+"\t") {
 			t.Errorf("%s: %q, %v", step.command, out, err)
@@ -158,7 +163,7 @@ func TestCommands(t *testing.T) {
 	if _, _, err := run(t, h, "", "users", "delete", ann); err != nil {
 		t.Errorf("delete: %v", err)
 	}
-	if _, _, err := run(t, h, "", "users", "show", ann); !errors.Is(err, apperr.ErrNotFound) {
+	if _, _, err := run(t, h, "", "users", "show", ann); !errors.Is(err, apperr.ErrNotFound) || !strings.Contains(err.Error(), "No user") {
 		t.Errorf("show of nobody: %v", err)
 	}
 	dir := t.TempDir()

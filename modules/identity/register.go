@@ -3,6 +3,10 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -12,6 +16,9 @@ import (
 	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/secret"
 )
+
+// maxName is the longest full name, in characters.
+const maxName = 255
 
 // Registration is what somebody who wants an account gives.
 type Registration struct {
@@ -59,10 +66,19 @@ func (s *Service) checkRegistration(in Registration) (string, error) {
 	if !ok {
 		complaints["email"] = []string{"Not a valid email address."}
 	}
+	if !validName(in.FullName) {
+		complaints["full_name"] = []string{fmt.Sprintf("Must be at most %d characters without control characters.", maxName)}
+	}
 	if err := s.checkNew(complaints, "password", in.Password, in.Confirm, email); err != nil {
 		return "", err
 	}
 	return email, apperr.Fields(complaints)
+}
+
+// validName reports whether a full name can be stored and shown. Clients' names were judged
+// by the document before; those of the command line were not.
+func validName(s string) bool {
+	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= maxName && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // checkNew adds what is wrong with a new password in the field and its confirmation.
