@@ -59,10 +59,18 @@ func downgradeCommand(env *environment) *cobra.Command {
 				return &usageError{fmt.Errorf("say which: --line <module> --steps <n>")}
 			}
 			return env.migrating(cmd.Context(), func(ctx context.Context, m *migrate.Migrator) error {
+				before, err := applied(ctx, m, line)
+				if err != nil {
+					return err
+				}
 				if err := m.Down(ctx, line, steps); err != nil {
 					return err
 				}
-				env.progress(fmt.Sprintf("took back %d of %s", steps, line))
+				after, err := applied(ctx, m, line)
+				if err != nil {
+					return err
+				}
+				env.progress(fmt.Sprintf("took back %d of %s", before-after, line))
 				return nil
 			})
 		},
@@ -70,6 +78,17 @@ func downgradeCommand(env *environment) *cobra.Command {
 	c.Flags().StringVar(&line, "line", "", "`module` whose migrations are taken back, or platform")
 	c.Flags().IntVar(&steps, "steps", 0, "how many")
 	return c
+}
+
+// applied counts the migrations of a line that are done.
+func applied(ctx context.Context, m *migrate.Migrator, line string) (n int, err error) {
+	lines, err := m.Status(ctx)
+	for _, l := range lines {
+		if l.Line == line {
+			n = len(l.Applied) + len(l.Newer)
+		}
+	}
+	return n, err
 }
 
 func statusCommand(env *environment) *cobra.Command {

@@ -45,6 +45,9 @@ func healthcheckCommand(env *environment) *cobra.Command {
 			if res.StatusCode != http.StatusOK {
 				return fmt.Errorf("not ready: the server answered %d", res.StatusCode)
 			}
+			if env.asJSON {
+				return printJSON(env, map[string]bool{"ready": true})
+			}
 			fmt.Fprintln(env.stdout, "ready")
 			return nil
 		},

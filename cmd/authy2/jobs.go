@@ -137,6 +137,38 @@ func describe(r jobs.Report) string {
 	return strings.Join(parts, " ")
 }
 
+// jobStatus is a periodic job as authy2 jobs status --json shows it.
+type jobStatus struct {
+	Name       string      `json:"name"`
+	Every      string      `json:"every"`
+	LastRun    *time.Time  `json:"last_run"`
+	LastResult string      `json:"last_result"`
+	LastError  string      `json:"last_error"`
+	LastReport jobs.Report `json:"last_report"`
+	Duration   string      `json:"duration"`
+	Runs       int64       `json:"runs"`
+	Failures   int64       `json:"failures"`
+}
+
+// statuses brings what is known of the jobs into the form of --json.
+func statuses(all []jobs.Status) []jobStatus {
+	list := make([]jobStatus, len(all))
+	for i, j := range all {
+		list[i] = jobStatus{
+			Name: j.Name, Every: j.Every.String(), LastResult: j.LastResult, LastError: j.LastError, LastReport: j.LastReport,
+			Duration: j.Duration.String(), Runs: j.Runs, Failures: j.Failures,
+		}
+		if !j.LastRun.IsZero() {
+			at := j.LastRun.UTC()
+			list[i].LastRun = &at
+		}
+		if list[i].LastReport == nil {
+			list[i].LastReport = jobs.Report{}
+		}
+	}
+	return list
+}
+
 func jobsStatusCommand(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use: "status", Short: "Show when each job ran last and how it went", Args: cobra.NoArgs,
@@ -148,7 +180,7 @@ func jobsStatusCommand(env *environment) *cobra.Command {
 					return err
 				}
 				if env.asJSON {
-					return printJSON(env, all)
+					return printJSON(env, statuses(all))
 				}
 				w := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(w, "JOB\tEVERY\tLAST RUN\tRESULT\tRUNS\tFAILURES")

@@ -20,13 +20,13 @@ func newRootCommand(env *environment) *cobra.Command {
 	shown, err := env.build(look)
 	if err != nil {
 		// The command that is asked for will say what is wrong, unless it needs nothing.
-		return root
+		return strict(root)
 	}
 	defer shown.close()
 	attach(root, shown.Commands(), nil)
 	target, _, err := root.Find(env.args)
 	if err != nil || !fromModule(target) {
-		return root
+		return strict(root)
 	}
 	// A module's command runs on a system with the installation's own keys.
 	root = ownCommands(env)
@@ -35,7 +35,27 @@ func newRootCommand(env *environment) *cobra.Command {
 		return failing(root, err)
 	}
 	attach(root, system.Commands(), system)
-	return root
+	return strict(root)
+}
+
+// strict makes wrong arguments of c and its children mistakes of the caller that say what
+// was expected. A module's command that only holds others behaves like ours.
+func strict(c *cobra.Command) *cobra.Command {
+	if !c.Runnable() && c.HasSubCommands() {
+		group(c)
+	}
+	if judge := c.Args; judge != nil {
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := judge(cmd, args); err != nil {
+				return &usageError{fmt.Errorf("%d argument(s) given; it is used like this: %s", len(args), cmd.UseLine())}
+			}
+			return nil
+		}
+	}
+	for _, child := range c.Commands() {
+		strict(child)
+	}
+	return c
 }
 
 // ownCommands returns the root with the commands that belong to no module.

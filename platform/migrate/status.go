@@ -9,21 +9,21 @@ import (
 // Status is how far one line is.
 type Status struct {
 	// Line is the line's name.
-	Line string
+	Line string `json:"line"`
 	// Applied are the steps that are done, oldest first.
-	Applied []Applied
+	Applied []Applied `json:"applied"`
 	// Pending are the steps to come, in their order.
-	Pending []string
+	Pending []string `json:"pending"`
 	// Newer are the applied steps that this release does not know.
-	Newer []Applied
+	Newer []Applied `json:"newer"`
 }
 
 // Applied is a step that is done.
 type Applied struct {
 	// Step is <yyyymmddhhmmss>_<name>, or the time stamp alone when the step is not known.
-	Step string
+	Step string `json:"step"`
 	// At is when it was done.
-	At time.Time
+	At time.Time `json:"at"`
 }
 
 // Status returns how far every line is, in the lines' order. It changes nothing.
@@ -42,7 +42,7 @@ func (m *Migrator) Status(ctx context.Context) ([]Status, error) {
 		for _, row := range done {
 			at[row.Name] = row.MigratedAt
 		}
-		s := Status{Line: l.Name}
+		s := Status{Line: l.Name, Applied: []Applied{}, Pending: []string{}, Newer: []Applied{}}
 		for _, step := range steps {
 			if t, ok := at[step.Name]; ok {
 				s.Applied = append(s.Applied, Applied{Step: title(step), At: t})
