@@ -237,6 +237,32 @@ func TestCredentialChangeEndsEveryOtherSession(t *testing.T) {
 	})
 }
 
+// Another replica need not wait for the invalidation log to show a changed profile.
+func TestChangedUserLeavesTheSharedCache(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, b platformtest.Backend) {
+		r := newReplica(t, b)
+		s, second, foreign := r.signIn(t, bob), r.signIn(t, bob), r.signIn(t, carol)
+		for _, session := range []*authn.IssuedSession{s, second, foreign} {
+			r.accepts(t, session)
+		}
+		r.publish(t, events.UserChanged{UserID: s.Account.UserID})
+		want := cache.Live
+		if r.cache.Shared() {
+			want = cache.Missing
+		}
+		for _, session := range []*authn.IssuedSession{s, second} {
+			if got := r.state(t, session); got != want {
+				t.Errorf("the cache holds %v, want %v", got, want)
+			}
+			r.accepts(t, session)
+		}
+		if got := r.state(t, foreign); got != cache.Live {
+			t.Errorf("the cache lost the session of somebody else: %v", got)
+		}
+	})
+}
+
 func TestDeletedUserHasNoSessions(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, b platformtest.Backend) {

@@ -88,6 +88,18 @@ func (s *store) holdAll(ctx context.Context, tx bun.Tx, userID, except string) (
 	return rows, s.forUpdate(q).Scan(ctx, &rows)
 }
 
+// activeHashes returns the token hashes of the ACTIVE sessions of a user.
+func (s *store) activeHashes(ctx context.Context, tx bun.Tx, userID string) ([]hash, error) {
+	var found [][]byte
+	err := tx.NewSelect().Table("sessions_sessions").Column("token_hash").
+		Where("user_id = ?", userID).Where("status = 'ACTIVE'").Scan(ctx, &found)
+	hashes := make([]hash, len(found))
+	for i, h := range found {
+		copy(hashes[i][:], h)
+	}
+	return hashes, err
+}
+
 // revoke marks held sessions REVOKED.
 func (s *store) revoke(ctx context.Context, tx bun.Tx, ids []string, at time.Time, reason string) error {
 	_, err := tx.NewUpdate().Table("sessions_sessions").

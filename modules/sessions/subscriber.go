@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/authy2/backend/platform/database"
 	"github.com/authy2/backend/platform/events"
 )
 
@@ -16,6 +17,7 @@ func (s *Service) subscriptions() []events.Subscription {
 		events.On("sessions.revoke_others", s.credentialChanged),
 		events.On("sessions.delete_sessions", s.userDeleted),
 		events.On("sessions.revoke_suspended", s.statusChanged),
+		events.On("sessions.forget_profile", s.userChanged),
 	}
 }
 
@@ -49,4 +51,22 @@ func (s *Service) statusChanged(ctx context.Context, tx bun.Tx, e events.UserSta
 		return err
 	}
 	return s.fact(ctx, tx, ended(ActionRevoke, e.UserID, "user", e.UserID, ReasonUserSuspended, n))
+}
+
+// userChanged makes a shared cache forget the profile it holds beside each session, as
+// soon as the change is committed: a request that follows on another replica shows it.
+// The invalidation log makes sure of the same a moment later, also when this fails; in
+// an in-process cache it does so at once.
+func (s *Service) userChanged(ctx context.Context, tx bun.Tx, e events.UserChanged) error {
+	if !s.tombs.cache.Shared() {
+		return nil
+	}
+	rows, err := s.store.activeHashes(ctx, tx, e.UserID)
+	if err != nil {
+		return fmt.Errorf("sessions: find sessions of a user: %w", err)
+	}
+	database.AfterCommit(ctx, func(ctx context.Context) {
+		s.noteCache(ctx, "forget a profile", s.tombs.kill(ctx, rows))
+	})
+	return nil
 }
