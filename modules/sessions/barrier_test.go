@@ -209,3 +209,37 @@ func TestThousandRevocationsAreSeenByTheOtherProcessAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Rule 4: while the epoch changes, a replica may look for a session under the old key or
+// the new one, and the process that revokes it know the other. It answers when neither is
+// trusted.
+func TestRule4RevocationWhileTheEpochChanges(t *testing.T) {
+	t.Parallel()
+	for _, behind := range []string{"reader", "revoker"} {
+		t.Run(behind, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t)
+			asleep := newReplica(t, p.backend, with(p.a), func(s *setup) { s.parts.Cache, s.sleeping = p.a.cache, true })
+			reader, revoker := asleep, p.b
+			if behind == "revoker" {
+				reader, revoker = p.b, asleep
+			}
+			s := p.a.signIn(t, bob)
+			principal := p.a.accepts(t, s)
+			epoch := asleep.log.Epoch()
+			if err := p.a.db.InTx(t.Context(), p.a.log.BumpEpoch); err != nil {
+				t.Fatal(err)
+			}
+			platformtest.Eventually(t, waitForTail, "the new epoch", func() bool { return p.b.log.Epoch() != epoch })
+			if err := p.redis.FlushDB(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+			reader.accepts(t, s) // and caches it under its own key
+			if err := revoker.Logout(t.Context(), principal); err != nil {
+				t.Fatal(err)
+			}
+			// A tail that has not moved since is not believed, one that has knows.
+			reader.refuses(t, s, apperr.ErrInvalidToken)
+		})
+	}
+}

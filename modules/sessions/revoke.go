@@ -60,7 +60,8 @@ func (s *Service) end(ctx context.Context, tx bun.Tx, rows []locked, reason stri
 		return 0, nil
 	}
 	now := instant(s.clock.Now())
-	if err := s.entomb(ctx, tx, hashes, now, last); err != nil {
+	buried, err := s.entomb(ctx, tx, hashes, now, last)
+	if err != nil {
 		return 0, err
 	}
 	if err := s.store.revoke(ctx, tx, ids, now, reason); err != nil {
@@ -69,12 +70,16 @@ func (s *Service) end(ctx context.Context, tx bun.Tx, rows []locked, reason stri
 	if err := s.log.Record(ctx, tx, entries...); err != nil {
 		return 0, fmt.Errorf("sessions: record a revocation: %w", err)
 	}
-	database.AfterCommit(ctx, func(context.Context) { s.activity.forget(gone) })
+	database.AfterCommit(ctx, func(ctx context.Context) {
+		s.activity.forget(gone)
+		s.settle(ctx, buried)
+	})
 	return len(ids), nil
 }
 
-// entomb makes the cache refuse sessions before the database does.
-func (s *Service) entomb(ctx context.Context, tx bun.Tx, hashes []hash, now, until time.Time) error {
+// entomb makes the cache refuse sessions before the database does. It reports false when
+// the cache was out of reach and the epoch was raised instead.
+func (s *Service) entomb(ctx context.Context, tx bun.Tx, hashes []hash, now, until time.Time) (buried bool, err error) {
 	undo, err := s.tombs.bury(ctx, hashes, now, until)
 	database.AfterRollback(ctx, func(ctx context.Context) {
 		if err := undo(ctx); err != nil {
@@ -83,18 +88,30 @@ func (s *Service) entomb(ctx context.Context, tx bun.Tx, hashes []hash, now, unt
 		}
 	})
 	if err == nil {
-		return nil
+		return true, nil
 	}
 	s.logger.WarnContext(ctx, "session cache out of reach during a revocation: everything cached is given up", "err", err)
 	if err := s.log.BumpEpoch(ctx, tx); err != nil {
-		return fmt.Errorf("sessions: give up the cache: %w", err)
+		return false, fmt.Errorf("sessions: give up the cache: %w", err)
 	}
-	database.AfterCommit(ctx, func(ctx context.Context) {
-		if err := s.log.WaitSeen(ctx); err != nil {
-			s.logger.WarnContext(ctx, "the wait for other replicas was cut short", "err", err)
+	return false, nil
+}
+
+// settle waits until no replica trusts a value that the revocation did not reach: where
+// the epoch was raised, and where it has just changed otherwise, so that a replica that
+// knows only one of the two looks for a session under a key without the tombstone. A
+// process whose cache nobody shares has nobody to wait for.
+func (s *Service) settle(ctx context.Context, buried bool) {
+	wait := s.log.WaitSeen
+	if buried {
+		if !s.tombs.cache.Shared() {
+			return
 		}
-	})
-	return nil
+		wait = s.log.Settle
+	}
+	if err := wait(ctx); err != nil {
+		s.logger.WarnContext(ctx, "the wait for other replicas was cut short", "err", err)
+	}
 }
 
 // endAll revokes the sessions of a user except one, and returns how many there were.

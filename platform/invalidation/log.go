@@ -39,7 +39,11 @@ type Log struct {
 	index  *index
 	source source
 	epoch  atomic.Pointer[string]
-	wake   chan struct{}
+
+	current *database.Stmt         // reads what stored should be
+	stored  atomic.Pointer[string] // platform_state.epoch behind it
+	bumped  atomic.Int64           // when the epoch was last seen to change: as readAt
+	wake    chan struct{}
 
 	subscribers map[string][]func(subject string)
 	pending     []Entry // what subscribers have yet to take; the tail's own
@@ -70,6 +74,7 @@ type source interface {
 // news is what a read found besides entries.
 type news struct {
 	epoch  string
+	stored string   // platform_state.epoch, of which epoch is made
 	loaded bool     // the newest entries were loaded instead of the latest ones
 	floor  Position // everything at or below is stale: entries may be missing there
 	since  Position // without a load: entries before it were seen by earlier reads
@@ -86,7 +91,8 @@ func New(db *database.DB, c clock.Clock, log *slog.Logger, s Settings) *Log {
 	}
 	l := &Log{
 		db: db, clock: c, log: log, index: newIndex(s.Subjects), start: c.Now(),
-		wake: make(chan struct{}, 1), subscribers: make(map[string][]func(string)),
+		current: db.Prepare("SELECT epoch FROM platform_state"),
+		wake:    make(chan struct{}, 1), subscribers: make(map[string][]func(string)),
 	}
 	if db.Dialect() == database.PostgreSQL {
 		l.source = &postgres{db: db, load: s.LoadAtStart}
@@ -167,6 +173,27 @@ func (l *Log) Epoch() string {
 		return *e
 	}
 	return ""
+}
+
+// Settle returns once every replica that trusts a cache uses the epoch that this one uses.
+// That is at once, at the cost of one look-up, unless the epoch has just changed: then a
+// value may be found under a key that this replica did not know when it removed it. Call
+// it after the commit.
+func (l *Log) Settle(ctx context.Context) error {
+	var stored string
+	if known := l.stored.Load(); known != nil && !l.justBumped() {
+		if err := l.current.QueryRow(ctx).Scan(&stored); err == nil && stored == *known {
+			return nil
+		}
+	}
+	return l.WaitSeen(ctx)
+}
+
+// justBumped reports whether this replica has seen another epoch within the last two
+// seconds.
+func (l *Log) justBumped() bool {
+	at := l.bumped.Load()
+	return at != 0 && l.clock.Now().Sub(l.start)-time.Duration(at-1) < trust
 }
 
 // StampSQL returns a scalar SQL expression for the SELECT list of a statement whose result

@@ -91,7 +91,7 @@ func (p *postgres) readNewest(ctx context.Context, each func(placed)) (news, err
 	if err != nil {
 		return news{}, err
 	}
-	found := news{loaded: true, epoch: epochOf(instance, epoch, p.history)}
+	found := news{loaded: true, epoch: epochOf(instance, epoch, p.history), stored: epoch}
 	var e placed
 	n := 0
 	_, err = pgx.ForEachRow(rows, []any{&e.at, &e.Kind, &e.Subject}, func() error {
@@ -138,7 +138,7 @@ func (p *postgres) readLater(ctx context.Context, each func(placed)) (news, erro
 		return news{}, fmt.Errorf("snapshot %q: %w", p.snapshot, err)
 	}
 	p.snapshot = snapshot
-	return news{epoch: epochOf(instance, epoch, p.history), since: Position(since)}, nil
+	return news{epoch: epochOf(instance, epoch, p.history), stored: epoch, since: Position(since)}, nil
 }
 
 // connect opens the connection and listens. Where the server turns out to have another

@@ -69,7 +69,7 @@ func (s *sqlite) read(ctx context.Context, each func(placed)) (news, error) {
 	if found.loaded && n > s.load {
 		found.floor = Position(oldest)
 	}
-	found.epoch = epochOf(instance, epoch)
+	found.epoch, found.stored = epochOf(instance, epoch), epoch
 	s.ready, s.last = true, last
 	return found, nil
 }

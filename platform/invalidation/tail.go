@@ -72,7 +72,11 @@ func (l *Log) read(ctx context.Context, notify bool) error {
 	l.pending = append(l.pending, told...)
 	l.tell()
 	if e := l.epoch.Load(); e == nil || *e != found.epoch {
+		if e != nil {
+			l.bumped.Store(int64(l.clock.Now().Sub(l.start)) + 1)
+		}
 		l.epoch.Store(&found.epoch)
+		l.stored.Store(&found.stored)
 	}
 	l.readWall.Store(began.UnixNano())
 	l.readAt.Store(int64(began.Sub(l.start)) + 1)
