@@ -21,7 +21,21 @@ func (q quieter) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle logs the record at its lowered level.
 func (q quieter) Handle(ctx context.Context, r slog.Record) error {
 	r.Level = lowered(r.Level)
-	return q.Handler.Handle(ctx, r)
+	timely := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		timely.AddAttrs(writable(a))
+		return true
+	})
+	return q.Handler.Handle(ctx, timely)
+}
+
+// writable returns a with times beyond the year 9999, by which River means never, as
+// text: RFC 3339 has no form for them, and slog would write a line that is no JSON.
+func writable(a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindTime && a.Value.Time().Year() > 9999 {
+		return slog.String(a.Key, "never")
+	}
+	return a
 }
 
 // WithAttrs keeps the wrapper.

@@ -1,0 +1,53 @@
+package jobs_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/authy2/backend/platform/jobs"
+	"github.com/authy2/backend/platform/platformtest"
+)
+
+// lines is a log that a test reads while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) all() [][]byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Split(bytes.TrimSpace(bytes.Clone(l.b.Bytes())), []byte("\n"))
+}
+
+// TestLogIsJSON: River names times beyond the year 9999, for which slog writes no JSON.
+func TestLogIsJSON(t *testing.T) {
+	t.Parallel()
+	b := platformtest.SQLite(t)
+	var log lines
+	b.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	working(t, b, jobs.Settings{}, nil, nil)
+	platformtest.Eventually(t, 10*time.Second, "River to say when it will reindex", func() bool {
+		for _, line := range log.all() {
+			if bytes.Contains(line, []byte("next_run_at")) {
+				return true
+			}
+		}
+		return false
+	})
+	for _, line := range log.all() {
+		if !json.Valid(line) {
+			t.Errorf("%s", line)
+		}
+	}
+}
