@@ -59,15 +59,26 @@ func cookieRules() []rule {
 			u := sys.First().Register(t)
 			cookie := "authy2_session=" + u.Token
 			for _, allowed := range []headers{
-				{"Origin": sys.First().URL}, {"Origin": listedOrigin}, {"Sec-Fetch-Site": "same-origin"},
+				{"Origin": sys.First().URL},
+				{"Origin": listedOrigin},
+				{"Sec-Fetch-Site": "same-origin"},
 				{"Origin": listedOrigin, "Sec-Fetch-Site": "cross-site"},
 			} {
 				sys.First().Do(t, patch(cookie, allowed)).Want(t, http.StatusOK)
 			}
 			for _, refused := range []headers{
-				nil, {"Origin": foreignOrigin}, {"Origin": "null"}, {"Origin": ""}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "none"},
-				{"Referer": sys.First().URL + "/"}, {"Origin": foreignOrigin, "Sec-Fetch-Site": "cross-site"}, {"Origin": sys.First().URL + ".evil.example"},
-				{"Origin": foreignOrigin, "X-Forwarded-Host": "evil.example.com"}, {"X-HTTP-Method-Override": "GET"},
+				nil,
+				{"Origin": foreignOrigin},
+				{"Origin": "null"},
+				{"Origin": ""},
+				{"Sec-Fetch-Site": "cross-site"},
+				{"Sec-Fetch-Site": "same-site"},
+				{"Sec-Fetch-Site": "none"},
+				{"Referer": sys.First().URL + "/"},
+				{"Origin": foreignOrigin, "Sec-Fetch-Site": "cross-site"},
+				{"Origin": sys.First().URL + ".evil.example"},
+				{"Origin": foreignOrigin, "X-Forwarded-Host": "evil.example.com"},
+				{"X-HTTP-Method-Override": "GET"},
 			} {
 				a := sys.First().Do(t, patch(cookie, refused))
 				if a.Status != http.StatusForbidden || a.Text("error", "type") != "CSRF_ERROR" {

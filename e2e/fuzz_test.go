@@ -232,7 +232,7 @@ func (f *fuzzer) mixes(n int) {
 			}
 		}
 		if f.r.IntN(4) == 0 {
-			raw := []byte(encode(d.body))
+			raw := encode(d.body)
 			for range 1 + f.r.IntN(4) {
 				raw[f.r.IntN(len(raw))] = byte(f.r.IntN(256))
 			}

@@ -113,8 +113,11 @@ func TestIdentityAlone(t *testing.T) {
 			t.Errorf("without sessions registering answers {user}: %s", a.Body)
 		}
 		for _, c := range []harness.Call{
-			harness.LoginCall(u.Email, u.Password), harness.Me("x"), {Path: "/api/v1/auth/sessions"}, {Method: http.MethodPost, Path: "/api/v1/auth/logout"},
-			{Path: "/api/v1/users/me"}, {Path: "/api/v1/users/me", Token: "x"},
+			harness.LoginCall(u.Email, u.Password), harness.Me("x"),
+			{Path: "/api/v1/auth/sessions"},
+			{Method: http.MethodPost, Path: "/api/v1/auth/logout"},
+			{Path: "/api/v1/users/me"},
+			{Path: "/api/v1/users/me", Token: "x"},
 		} {
 			s.Do(t, c).WantError(t, http.StatusNotFound, "NOT_FOUND")
 		}

@@ -15,16 +15,6 @@ func revoke(token, id string) harness.Call {
 	return harness.Call{Method: http.MethodDelete, Path: "/api/v1/auth/sessions/" + id, Token: token}
 }
 
-// refused reports whether a token is refused: 401, and while the stores are away also 503.
-func refused(t *testing.T, s *harness.Server, token string) {
-	t.Helper()
-	call := harness.Me(token)
-	call.Unavailable = true
-	if a := s.Do(t, call); a.Status != http.StatusUnauthorized && a.Status != http.StatusServiceUnavailable {
-		t.Fatalf("a revoked token is answered %d: %s", a.Status, a.Body)
-	}
-}
-
 // The process is killed after the tombstone and before the commit: the token stays
 // refused, everywhere and for good, and the row follows.
 //

@@ -65,7 +65,7 @@ func (sys *System) Query(t testing.TB, query string) [][]string {
 		}
 		row := make([]string, len(columns))
 		for i, v := range values {
-			row[i] = show(*v.(*any)) //nolint:forcetypeassert,errcheck // made three lines above
+			row[i] = show(*v.(*any))
 		}
 		out = append(out, row)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // exchange sends one request on a connection and waits for the whole answer.
-func exchange(conn net.Conn, request []byte, buf []byte) (status int, body []byte, err error) {
+func exchange(conn net.Conn, request, buf []byte) (status int, body []byte, err error) {
 	if _, err := conn.Write(request); err != nil {
 		return 0, nil, err
 	}
