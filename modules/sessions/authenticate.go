@@ -262,7 +262,7 @@ func (s *Service) refill(ctx context.Context, h hash, k string, now time.Time, o
 		snap, err := s.read(ctx, h, now, seen{idle: old.Idle})
 		switch {
 		case errors.Is(err, apperr.ErrInvalidToken):
-			s.noteCache(ctx, "bury a dead session", s.tombs.cache.Bury(ctx, []string{k}, now, old.Cap))
+			s.noteCache(ctx, "bury a dead session", s.tombs.seal(ctx, k, now, old.Cap))
 			return nil, err
 		case errors.Is(err, apperr.ErrSessionInactive):
 			s.noteCache(ctx, "forget a dead session", s.tombs.cache.Forget(ctx, []string{k}))
@@ -306,7 +306,7 @@ func (s *Service) finish(ctx context.Context, h hash) error {
 	case r.Status != Active:
 		return apperr.ErrInvalidToken
 	}
-	if err := s.finishRow(ctx, r.ID); err != nil {
+	if err := s.finishRow(ctx, h, r); err != nil {
 		s.logger.WarnContext(ctx, "a revocation could not be finished; the tombstone refuses the session meanwhile",
 			"session_id", r.ID, "err", err)
 	}

@@ -24,6 +24,7 @@ type stepped struct {
 	cache.Sliding
 	beforeFill    atomic.Pointer[func()]
 	beforeReplace atomic.Pointer[func()]
+	beforeUnbury  atomic.Pointer[func()]
 }
 
 func (s *stepped) Fill(ctx context.Context, key, token string, v cache.Value) (bool, error) {
@@ -38,6 +39,13 @@ func (s *stepped) Replace(ctx context.Context, key string, old []byte, v cache.V
 		(*f)()
 	}
 	return s.Sliding.Replace(ctx, key, old, v)
+}
+
+func (s *stepped) Unbury(ctx context.Context, keys []string, owner string) error {
+	if f := s.beforeUnbury.Swap(nil); f != nil {
+		(*f)()
+	}
+	return s.Sliding.Unbury(ctx, keys, owner)
 }
 
 // Rule 2: a fill whose row was read before a revocation comes to nothing: the tombstone

@@ -30,7 +30,7 @@ const (
 //  3. the caller commits, and answers.
 //
 // A process that dies in between leaves tombstones, and the readers that find them
-// finish the revocation. A rollback takes them away. When the cache is out of reach the
+// finish the revocation. A rollback takes its own away. When the cache is out of reach the
 // epoch is raised in tx instead, which makes everything cached unreachable, and the
 // commit is followed by the time it takes every replica to see that or to trust nothing.
 func (s *Service) end(ctx context.Context, tx bun.Tx, rows []locked, reason string) (ended int, err error) {
@@ -123,13 +123,18 @@ func (s *Service) endAll(ctx context.Context, tx bun.Tx, userID, except, reason 
 	return s.end(ctx, tx, rows, reason)
 }
 
-// finishRow revokes a session whose tombstone somebody else wrote.
-func (s *Service) finishRow(ctx context.Context, id string) error {
+// finishRow revokes a session whose tombstone somebody else wrote. Their transaction may
+// just have been rolled back, with the tombstone about to be taken away; before the row's
+// change is committed it is made one that stays. Without the cache the tombstone may go, and then the
+// invalidation log alone keeps a fill from outliving this.
+func (s *Service) finishRow(ctx context.Context, h hash, r *row) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		ended, err := s.store.finish(ctx, tx, id, instant(s.clock.Now()))
+		now := instant(s.clock.Now())
+		ended, err := s.store.finish(ctx, tx, r.ID, now)
 		if err != nil || !ended {
 			return err
 		}
-		return s.log.Record(ctx, tx, invalidation.Entry{Kind: kindSession, Subject: id})
+		s.noteCache(ctx, "keep a tombstone", s.tombs.seal(ctx, key(s.log.Epoch(), h), now, r.Cap))
+		return s.log.Record(ctx, tx, invalidation.Entry{Kind: kindSession, Subject: r.ID})
 	})
 }

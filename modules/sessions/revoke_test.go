@@ -120,7 +120,7 @@ func TestRule3ReaderFinishesWhatADeadRevokerBegan(t *testing.T) {
 		second := newReplica(t, b, with(r))
 		s, other := r.signIn(t, bob), r.signIn(t, bob)
 		r.accepts(t, s)
-		if err := r.cache.Bury(t.Context(), []string{r.KeyOf(s.Token.Reveal())}, r.clock.Now(), s.AbsoluteExpiresAt); err != nil {
+		if err := r.cache.Bury(t.Context(), []string{r.KeyOf(s.Token.Reveal())}, "a revoker", r.clock.Now(), s.AbsoluteExpiresAt); err != nil {
 			t.Fatal(err)
 		}
 		second.refuses(t, s, apperr.ErrInvalidToken)
@@ -142,7 +142,7 @@ func TestRule3TombstoneRefusesWithoutTheDatabase(t *testing.T) {
 		r := newReplica(t, b)
 		s := r.signIn(t, bob)
 		r.accepts(t, s)
-		if err := r.cache.Bury(t.Context(), []string{r.KeyOf(s.Token.Reveal())}, r.clock.Now(), s.AbsoluteExpiresAt); err != nil {
+		if err := r.cache.Bury(t.Context(), []string{r.KeyOf(s.Token.Reveal())}, "a revoker", r.clock.Now(), s.AbsoluteExpiresAt); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.db.Stop(t.Context()); err != nil {
@@ -211,7 +211,7 @@ func TestRule3NewSessionIsNotPutOverATombstone(t *testing.T) {
 				return err
 			}
 			s = out.Session
-			return r.cache.Bury(ctx, []string{r.KeyOf(s.Token.Reveal())}, r.clock.Now(), s.AbsoluteExpiresAt)
+			return r.cache.Bury(ctx, []string{r.KeyOf(s.Token.Reveal())}, "a revoker", r.clock.Now(), s.AbsoluteExpiresAt)
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -94,7 +94,7 @@ func New(config Config, p Parts) (*Service, error) {
 		credentials: p.Credentials, accounts: p.Accounts, gates: p.Gates, limits: p.Limits,
 		compliance: p.Compliance, organizations: p.Organizations,
 		tombs: tombs{
-			cache: p.Cache, log: p.Invalidation,
+			cache: p.Cache, log: p.Invalidation, ids: p.IDs,
 			trusted: p.Cache.Shared() || p.DB.Dialect() == database.SQLite,
 		},
 		metrics: m,

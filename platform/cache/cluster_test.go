@@ -143,12 +143,12 @@ func (p prefixed) Put(ctx context.Context, key string, v cache.Value) error {
 	return p.Sliding.Put(ctx, p.prefix+key, v)
 }
 
-func (p prefixed) Bury(ctx context.Context, keys []string, now, until time.Time) error {
-	return p.Sliding.Bury(ctx, p.all(keys), now, until)
+func (p prefixed) Bury(ctx context.Context, keys []string, owner string, now, until time.Time) error {
+	return p.Sliding.Bury(ctx, p.all(keys), owner, now, until)
 }
 
-func (p prefixed) Unbury(ctx context.Context, keys []string) error {
-	return p.Sliding.Unbury(ctx, p.all(keys))
+func (p prefixed) Unbury(ctx context.Context, keys []string, owner string) error {
+	return p.Sliding.Unbury(ctx, p.all(keys), owner)
 }
 
 func (p prefixed) Forget(ctx context.Context, keys []string) error {

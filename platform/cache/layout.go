@@ -14,6 +14,9 @@ const (
 	kindLease     = 'L'
 )
 
+// A tombstone is its kind and its owner, without one the kind alone; readers look at the
+// kind only. A lease is its kind and its token.
+//
 // A stored value is its kind, the cap in Unix milliseconds and the idle limit in
 // milliseconds, both as decimals of fixed width so that a script finds them without a
 // search, and then the payload. The deadline is the key's own expiry.

@@ -23,7 +23,7 @@ type MemorySliding struct {
 // entry is a value, a tombstone or a lease. Times are Unix milliseconds.
 type entry struct {
 	payload  []byte
-	token    string
+	token    string // a lease's token, a tombstone's owner
 	deadline int64
 	limit    int64
 	idle     int64
@@ -126,36 +126,45 @@ func (m *MemorySliding) swap(key string, v Value, expected func(*entry) bool) (b
 	return true, nil
 }
 
-// Bury writes tombstones.
-func (m *MemorySliding) Bury(_ context.Context, keys []string, now, until time.Time) error {
+// Bury writes tombstones that the owner may remove.
+func (m *MemorySliding) Bury(_ context.Context, keys []string, owner string, now, until time.Time) error {
 	ms := now.UnixMilli()
 	end := max(until.UnixMilli(), ms+shortestTombstone.Milliseconds())
 	for _, key := range keys {
 		s := m.table.shard(key)
 		s.mu.Lock()
-		s.set(key, &entry{kind: kindTombstone, deadline: end}, ms)
+		tomb := &entry{kind: kindTombstone, token: owner, deadline: end}
+		if old := s.live(key, ms); old != nil && old.kind == kindTombstone {
+			tomb.deadline = max(end, old.deadline)
+			if old.token == "" {
+				tomb.token = ""
+			}
+		}
+		s.set(key, tomb, ms)
 		s.mu.Unlock()
 	}
 	return nil
 }
 
-// Unbury removes tombstones.
-func (m *MemorySliding) Unbury(_ context.Context, keys []string) error {
-	m.remove(keys, kindTombstone)
+// Unbury removes the owner's tombstones.
+func (m *MemorySliding) Unbury(_ context.Context, keys []string, owner string) error {
+	if owner != "" {
+		m.remove(keys, func(e *entry) bool { return e.kind == kindTombstone && e.token == owner })
+	}
 	return nil
 }
 
 // Forget removes values.
 func (m *MemorySliding) Forget(_ context.Context, keys []string) error {
-	m.remove(keys, kindValue)
+	m.remove(keys, func(e *entry) bool { return e.kind == kindValue })
 	return nil
 }
 
-func (m *MemorySliding) remove(keys []string, kind byte) {
+func (m *MemorySliding) remove(keys []string, chosen func(*entry) bool) {
 	for _, key := range keys {
 		s := m.table.shard(key)
 		s.mu.Lock()
-		if e, ok := s.entries[key]; ok && e.kind == kind {
+		if e, ok := s.entries[key]; ok && chosen(e) {
 			delete(s.entries, key)
 		}
 		s.mu.Unlock()

@@ -68,7 +68,7 @@ func TestMemoryTombstonesEnd(t *testing.T) {
 	c := &settable{}
 	s := cache.NewMemorySliding(c)
 	now := c.Now()
-	if err := s.Bury(t.Context(), []string{"k"}, now, now.Add(time.Hour)); err != nil {
+	if err := s.Bury(t.Context(), []string{"k"}, "owner", now, now.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []struct {

@@ -111,9 +111,9 @@ func TestKilledRedis(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		s.Bury(t.Context(), []string{"k"}, time.Now(), time.Now().Add(time.Hour)),
+		s.Bury(t.Context(), []string{"k"}, "owner", time.Now(), time.Now().Add(time.Hour)),
 		s.Forget(t.Context(), []string{"k"}),
-		s.Unbury(t.Context(), []string{"k"}),
+		s.Unbury(t.Context(), []string{"k"}, "owner"),
 		s.Put(t.Context(), "k", cache.Value{Cap: time.Now().Add(time.Hour)}),
 	} {
 		if !errors.Is(err, cache.ErrUnavailable) {
@@ -123,10 +123,10 @@ func TestKilledRedis(t *testing.T) {
 	server.Restart()
 	cachetest.Eventually(t, 2*time.Second, "use of the server that is back", func() bool { return answers(t, s) })
 	now := time.Now()
-	if err := s.Bury(t.Context(), []string{"a", "b"}, now, now.Add(time.Hour)); err != nil {
+	if err := s.Bury(t.Context(), []string{"a", "b"}, "owner", now, now.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Unbury(t.Context(), []string{"a", "b"}); err != nil {
+	if err := s.Unbury(t.Context(), []string{"a", "b"}, "owner"); err != nil {
 		t.Fatal(err)
 	}
 	if _, state, err := s.Touch(t.Context(), "a", now); err != nil || state != cache.Missing {

@@ -27,6 +27,7 @@ type RedisSliding struct {
 	fill    script
 	replace script
 	put     script
+	bury    script
 	unbury  script
 	forget  script
 }
@@ -40,7 +41,8 @@ func NewRedisSliding(client redis.UniversalClient) *RedisSliding {
 		fill:    newScript(fillSource),
 		replace: newScript(replaceSource),
 		put:     newScript(putSource),
-		unbury:  newScript(unburySource),
+		bury:    newScript(burySource),
+		unbury:  newScript(deleteIfEqualSource),
 		forget:  newScript(forgetSource),
 	}
 }
@@ -107,24 +109,19 @@ func (s *RedisSliding) Put(ctx context.Context, key string, v Value) error {
 	return unavailable(err)
 }
 
-// Bury writes tombstones. After an error some may stand and some not.
-func (s *RedisSliding) Bury(ctx context.Context, keys []string, now, until time.Time) error {
+// Bury writes tombstones that the owner may remove. After an error some may stand and some not.
+func (s *RedisSliding) Bury(ctx context.Context, keys []string, owner string, now, until time.Time) error {
 	// The remaining life is relative, so that the server's own clock does not matter.
 	ttl := max(until.Sub(now), shortestTombstone).Milliseconds()
-	for part := range slices.Chunk(keys, pipelineSize) {
-		_, err := pipelined(ctx, s.client, part, func(key string) []any {
-			return []any{"set", key, string(kindTombstone), "px", ttl}
-		})
-		if err != nil {
-			return unavailable(err)
-		}
-	}
-	return nil
+	return s.each(ctx, &s.bury, keys, string(kindTombstone)+owner, ttl)
 }
 
-// Unbury removes tombstones.
-func (s *RedisSliding) Unbury(ctx context.Context, keys []string) error {
-	return s.each(ctx, &s.unbury, keys)
+// Unbury removes the owner's tombstones.
+func (s *RedisSliding) Unbury(ctx context.Context, keys []string, owner string) error {
+	if owner == "" {
+		return nil
+	}
+	return s.each(ctx, &s.unbury, keys, string(kindTombstone)+owner)
 }
 
 // Forget removes values.
@@ -132,9 +129,9 @@ func (s *RedisSliding) Forget(ctx context.Context, keys []string) error {
 	return s.each(ctx, &s.forget, keys)
 }
 
-func (s *RedisSliding) each(ctx context.Context, sc *script, keys []string) error {
+func (s *RedisSliding) each(ctx context.Context, sc *script, keys []string, args ...any) error {
 	for part := range slices.Chunk(keys, pipelineSize) {
-		if err := sc.each(ctx, s.client, part); err != nil {
+		if err := sc.each(ctx, s.client, part, args...); err != nil {
 			return unavailable(err)
 		}
 	}

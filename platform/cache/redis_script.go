@@ -58,10 +58,17 @@ redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
 return 1
 `
 
-// unburySource removes a tombstone and nothing else.
-const unburySource = `
-if redis.call('GETRANGE', KEYS[1], 0, 0) ~= 'T' then return 0 end
-return redis.call('DEL', KEYS[1])
+// burySource replaces what the key holds with the tombstone ARGV[1] for at least ARGV[2]
+// milliseconds. One that stands is not shortened, and without an owner not taken over.
+const burySource = `
+local v = redis.call('GET', KEYS[1])
+local tomb, ttl = ARGV[1], tonumber(ARGV[2])
+if v and string.byte(v) == 84 then
+  if v == 'T' then tomb = v end
+  ttl = math.max(ttl, redis.call('PTTL', KEYS[1]))
+end
+redis.call('SET', KEYS[1], tomb, 'PX', ttl)
+return 1
 `
 
 // forgetSource removes a value of any layout, but neither a tombstone nor a lease.

@@ -45,8 +45,8 @@ func (s *script) done(ctx context.Context, c redis.UniversalClient, key string, 
 
 // each runs the script once for every key, in one pipeline: single-key calls, so that
 // a cluster may spread them.
-func (s *script) each(ctx context.Context, c redis.UniversalClient, keys []string) error {
-	cmds, err := pipelined(ctx, c, keys, func(key string) []any { return s.call(key, nil) })
+func (s *script) each(ctx context.Context, c redis.UniversalClient, keys []string, args ...any) error {
+	cmds, err := pipelined(ctx, c, keys, func(key string) []any { return s.call(key, args) })
 	if !unknownScript(err) {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *script) each(ctx context.Context, c redis.UniversalClient, keys []strin
 			return err
 		}
 	}
-	_, err = pipelined(ctx, c, unknown, func(key string) []any { return s.send(key, nil) })
+	_, err = pipelined(ctx, c, unknown, func(key string) []any { return s.send(key, args) })
 	return err
 }
 

@@ -61,10 +61,15 @@ type Sliding interface {
 	// that was just created. A tombstone is not overwritten.
 	Put(ctx context.Context, key string, v Value) error
 	// Bury replaces whatever the key holds with a tombstone until the given time.
-	Bury(ctx context.Context, keys []string, now, until time.Time) error
-	// Unbury removes tombstones whose revocation was rolled back. Only the caller
-	// that buried them may call it.
-	Unbury(ctx context.Context, keys []string) error
+	//
+	// The owner is a token of this one revocation, by which Unbury finds its tombstones;
+	// the latest owner has a tombstone. One without an owner, "", stands for good: it
+	// takes an owned one's place and is not taken over itself. A tombstone that is buried
+	// again stands until the later of the two times.
+	Bury(ctx context.Context, keys []string, owner string, now, until time.Time) error
+	// Unbury removes the tombstones that still carry the owner, whose revocation was
+	// rolled back. Others stay, and the empty owner has none.
+	Unbury(ctx context.Context, keys []string, owner string) error
 	// Forget removes values, but neither tombstones nor leases: the next Touch misses.
 	Forget(ctx context.Context, keys []string) error
 	// Shared reports whether other processes see the same values. A cache that is

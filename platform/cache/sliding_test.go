@@ -89,6 +89,51 @@ func TestOtherLayouts(t *testing.T) {
 	}
 }
 
+// TestTombstoneWithoutOwner shows what a release does with the tombstones of one that
+// named no owner: nobody removes them.
+func TestTombstoneWithoutOwner(t *testing.T) {
+	t.Parallel()
+	client := databases(t)(t)
+	s := cache.NewRedisSliding(client)
+	ctx, now, keys := t.Context(), time.Now(), []string{"k"}
+	client.Set(ctx, "k", "T", time.Minute)
+	if err := s.Bury(ctx, keys, "owner", now, now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for _, owner := range []string{"owner", ""} {
+		if err := s.Unbury(ctx, keys, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := client.Get(ctx, "k").Val(); got != "T" {
+		t.Fatalf("the tombstone is %q", got)
+	}
+	if left := client.PTTL(ctx, "k").Val(); left < 59*time.Minute {
+		t.Errorf("it stands for %s", left)
+	}
+}
+
+// TestTombstoneLife shows that burying again never shortens a tombstone's life in Redis.
+func TestTombstoneLife(t *testing.T) {
+	t.Parallel()
+	client := databases(t)(t)
+	s := cache.NewRedisSliding(client)
+	ctx, now := t.Context(), time.Now()
+	for _, c := range []struct{ before, after string }{{"a", "a"}, {"a", "b"}, {"", "b"}, {"a", ""}, {"", ""}} {
+		for _, lives := range [][2]time.Duration{{time.Hour, time.Minute}, {time.Minute, time.Hour}} {
+			key := c.before + "/" + c.after + "/" + lives[0].String()
+			for i, owner := range []string{c.before, c.after} {
+				if err := s.Bury(ctx, []string{key}, owner, now, now.Add(lives[i])); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if left := client.PTTL(ctx, key).Val(); left < 59*time.Minute || left > time.Hour {
+				t.Errorf("%s stands for %s", key, left)
+			}
+		}
+	}
+}
+
 // TestNoExpiry shows that a value whose expiry was lost is not trusted.
 func TestNoExpiry(t *testing.T) {
 	t.Parallel()

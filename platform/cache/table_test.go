@@ -20,7 +20,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for i := range dead {
 		dead[i] = "dead" + strconv.Itoa(i)
 	}
-	if err := s.Bury(t.Context(), dead, now, now.Add(time.Hour)); err != nil {
+	if err := s.Bury(t.Context(), dead, "owner", now, now.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 20_000 {

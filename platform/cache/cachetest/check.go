@@ -61,9 +61,17 @@ func replace(tb testing.TB, s cache.Sliding, key, old string, v cache.Value, wan
 	}
 }
 
-func bury(tb testing.TB, s cache.Sliding, now time.Time, keys ...string) {
+// bury writes tombstones that stand for an hour.
+func bury(tb testing.TB, s cache.Sliding, owner string, now time.Time, keys ...string) {
 	tb.Helper()
-	if err := s.Bury(tb.Context(), keys, now, now.Add(time.Hour)); err != nil {
+	if err := s.Bury(tb.Context(), keys, owner, now, now.Add(time.Hour)); err != nil {
+		tb.Error(err)
+	}
+}
+
+func unbury(tb testing.TB, s cache.Sliding, owner string, keys ...string) {
+	tb.Helper()
+	if err := s.Unbury(tb.Context(), keys, owner); err != nil {
 		tb.Error(err)
 	}
 }
