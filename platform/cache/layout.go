@@ -50,25 +50,39 @@ func lifeEnd(v Value) int64 {
 	return max(min(milliseconds(v.Deadline), milliseconds(v.Cap)), 1)
 }
 
-// decodeTouched reads the answer to a touch that found a live value: the kind, the
-// deadline and what encode wrote behind its kind.
-func decodeTouched(b []byte) (Value, bool) {
-	const payload = headerSize + capWidth
-	if len(b) < payload {
+// decode reads what encode wrote. The deadline is not in it.
+func decode(b []byte) (Value, bool) {
+	if len(b) < headerSize {
 		return Value{}, false
 	}
-	deadline, ok1 := decimal(b[1 : 1+capWidth])
-	limit, ok2 := decimal(b[capWidth+capStart : capWidth+idleStart])
-	idle, ok3 := decimal(b[capWidth+idleStart : payload])
-	if !ok1 || !ok2 || !ok3 {
+	limit, ok1 := decimal(b[capStart:idleStart])
+	idle, ok2 := decimal(b[idleStart:headerSize])
+	if !ok1 || !ok2 {
 		return Value{}, false
 	}
 	return Value{
-		Idle:     time.Duration(idle) * time.Millisecond,
-		Cap:      time.UnixMilli(limit).UTC(),
-		Deadline: time.UnixMilli(deadline).UTC(),
-		Payload:  b[payload:],
+		Idle:    time.Duration(idle) * time.Millisecond,
+		Cap:     time.UnixMilli(limit).UTC(),
+		Payload: b[headerSize:],
 	}, true
+}
+
+// slid returns v as it is once it was used at now.
+func (v Value) slid(now time.Time) Value {
+	v.Deadline = time.UnixMilli(min(now.UnixMilli()+v.Idle.Milliseconds(), v.Cap.UnixMilli())).UTC()
+	return v
+}
+
+// decodeAhead reads a value with its deadline in front of it.
+func decodeAhead(b []byte) (Value, bool) {
+	const value = 1 + capWidth
+	if len(b) < value {
+		return Value{}, false
+	}
+	deadline, ok1 := decimal(b[1:value])
+	v, ok2 := decode(b[value:])
+	v.Deadline = time.UnixMilli(deadline).UTC()
+	return v, ok1 && ok2
 }
 
 // putDecimal writes n over all of b, with leading zeros.

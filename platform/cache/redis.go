@@ -23,6 +23,7 @@ const shortestTombstone = 10 * time.Second
 // key by one script or command, so that a cluster serves it too.
 type RedisSliding struct {
 	client  redis.UniversalClient
+	touches *combiner
 	touch   script
 	fill    script
 	replace script
@@ -37,6 +38,7 @@ type RedisSliding struct {
 func NewRedisSliding(client redis.UniversalClient) *RedisSliding {
 	return &RedisSliding{
 		client:  client,
+		touches: newCombiner(client),
 		touch:   newScript(touchSource),
 		fill:    newScript(fillSource),
 		replace: newScript(replaceSource),
@@ -50,9 +52,10 @@ func NewRedisSliding(client redis.UniversalClient) *RedisSliding {
 // Shared returns true.
 func (*RedisSliding) Shared() bool { return true }
 
-// Touch reads key and slides its deadline, in one EVALSHA.
+// Touch reads key and slides its deadline, in one EVALSHA. Calls of the same moment
+// share a pipeline.
 func (s *RedisSliding) Touch(ctx context.Context, key string, now time.Time) (Value, State, error) {
-	b, err := s.touch.text(ctx, s.client, key, now.UnixMilli())
+	b, err := s.touch.text(ctx, s.touches, key, now.UnixMilli())
 	switch {
 	case errors.Is(err, redis.Nil):
 		return Value{}, Missing, nil
@@ -62,9 +65,14 @@ func (s *RedisSliding) Touch(ctx context.Context, key string, now time.Time) (Va
 		return Value{}, Missing, nil
 	}
 	switch b[0] {
-	case 'V':
+	case kindValue:
 		// A header that cannot be read is not ours; the row behind it still is.
-		if v, ok := decodeTouched(b); ok {
+		if v, ok := decode(b); ok {
+			return v.slid(now), Live, nil
+		}
+		return Value{}, Missing, nil
+	case 'V':
+		if v, ok := decodeAhead(b); ok {
 			return v, Live, nil
 		}
 		return Value{}, Missing, nil

@@ -2,7 +2,10 @@ package cache
 
 // touchSource reads, judges and slides. KEYS[1] is the key, ARGV[1] the caller's time in
 // Unix milliseconds. It answers nil (nothing, or a layout of another release), T, L, X
-// (it was past its limits and is gone) or V with the deadline and the stored value.
+// (it was past its limits and is gone), or the stored value as it is, slid to the caller's
+// time plus its idle limit: making another string of it would cost more than everything
+// else here. Where a caller whose clock is ahead slid it further, V and the deadline as 14
+// digits stand in front.
 //
 // The deadline is the key's expiry as an absolute time: the server's time plus PTTL,
 // which servers from 6.2 on have. It only moves forward: callers' clocks differ a little.
@@ -22,18 +25,17 @@ local t = redis.call('TIME')
 local now = tonumber(ARGV[1])
 local cap = tonumber(string.sub(v, 2, 15))
 local deadline = t[1] * 1000 + math.floor(t[2] / 1000) + ttl
-if deadline > cap then deadline = cap end
-if now >= deadline then
+if now >= deadline or now >= cap then
   redis.call('DEL', KEYS[1])
   return 'X'
 end
 local slid = now + tonumber(string.sub(v, 16, 27))
 if slid > cap then slid = cap end
-if slid > deadline then
-  redis.call('PEXPIREAT', KEYS[1], slid)
-  deadline = slid
+if slid <= deadline then
+  return 'V' .. string.format('%014d', math.min(deadline, cap)) .. v
 end
-return 'V' .. string.format('%014d', deadline) .. string.sub(v, 2)
+redis.call('PEXPIREAT', KEYS[1], slid)
+return v
 `
 
 // fillSource replaces the lease ARGV[1] with the value ARGV[2] until ARGV[3].

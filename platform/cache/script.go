@@ -17,14 +17,14 @@ func newScript(source string) script {
 	return script{source: source, hash: redis.NewScript(source).Hash()}
 }
 
-// text runs the script and returns its one bulk string without copying it. A nil
-// answer is [redis.Nil].
-func (s *script) text(ctx context.Context, c redis.UniversalClient, key string, args ...any) ([]byte, error) {
+// text runs the script in company and returns its one bulk string without copying it. A
+// nil answer is [redis.Nil].
+func (s *script) text(ctx context.Context, c *combiner, key string, args ...any) ([]byte, error) {
 	cmd := redis.NewStringCmd(ctx, s.call(key, args)...)
-	err := c.Process(ctx, cmd)
+	err := c.process(ctx, cmd)
 	if unknownScript(err) {
 		cmd = redis.NewStringCmd(ctx, s.send(key, args)...)
-		err = c.Process(ctx, cmd)
+		err = c.process(ctx, cmd)
 	}
 	if err != nil {
 		return nil, err
