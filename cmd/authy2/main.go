@@ -12,9 +12,18 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/authy2/backend/platform/heap"
 )
 
+// heapRoom is how much the heap may grow between two collections while it is small. It
+// is memory that the process keeps in use under load, and saves a tenth of its time.
+const heapRoom = 16 << 20
+
 func main() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" { // an operator's own settings stand
+		heap.Room(heapRoom)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, newEnvironment())
 	stop()
