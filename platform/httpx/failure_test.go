@@ -79,7 +79,7 @@ func TestAccessLine(t *testing.T) {
 		t.Fatalf("%d lines in\n%s", len(lines), f.logs)
 	}
 	for key, want := range map[string]any{
-		"method": "GET", "route": "/api/v1/things/{id}", "status": 400.0, "duration_ms": 0.0,
+		"method": "GET", "route": "/api/v1/things/{id}", "status": 400.0, "duration_us": 0.0,
 		"client": "192.0.2.7", "request_id": fixedID, "trace_id": traceID,
 	} {
 		if lines[0][key] != want {

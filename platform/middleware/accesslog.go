@@ -29,7 +29,7 @@ func AccessLog(log *slog.Logger, clk clock.Clock, metrics *Metrics, route func(*
 			slog.String("route", template),
 			slog.Int("status", status),
 			slog.Int("bytes", max(c.Writer.Size(), 0)),
-			slog.Float64("duration_ms", float64(elapsed.Microseconds())/1000),
+			slog.Int64("duration_us", elapsed.Microseconds()), // slog takes a long way round for fractions
 			slog.String("client", client.Address.String()),
 			slog.String("request_id", client.RequestID),
 			slog.String("trace_id", client.TraceID))
