@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -129,7 +130,7 @@ func (r *relay) set(s relayState) {
 // redisThrough opens a cache of its own on the URL.
 func redisThrough(t testing.TB, redisURL string) (cache.Sliding, redis.UniversalClient) {
 	t.Helper()
-	client, err := cache.OpenRedis(cache.Settings{URL: secret.New(redisURL)})
+	client, err := cache.OpenRedis(cache.Settings{URL: secret.New(redisURL), Patience: 400 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

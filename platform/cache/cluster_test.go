@@ -22,7 +22,7 @@ import (
 // different nodes.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	client, _ := startCluster(t)
+	client, _ := startCluster(t, patient)
 	if errs := cache.CheckRedis(t.Context(), client, clock.System{}); len(errs) != 0 {
 		t.Errorf("a healthy cluster is complained about: %v", errs)
 	}
@@ -41,7 +41,7 @@ func TestCluster(t *testing.T) {
 // TestFrozenClusterNode shows that a node that hangs costs its own keys alone.
 func TestFrozenClusterNode(t *testing.T) {
 	t.Parallel()
-	client, nodes := startCluster(t)
+	client, nodes := startCluster(t, 0)
 	s := cache.NewRedisSliding(client)
 	const here, there = "b", "a" // slots 3300 and 15495
 	touch := func(key string) (time.Duration, error) {
@@ -79,7 +79,7 @@ func TestFrozenClusterNode(t *testing.T) {
 }
 
 // startCluster joins two servers and gives each half of the slots.
-func startCluster(t *testing.T) (redis.UniversalClient, []*cachetest.Server) {
+func startCluster(t *testing.T, patience time.Duration) (redis.UniversalClient, []*cachetest.Server) {
 	t.Helper()
 	nodes := make([]*cachetest.Server, 2)
 	for i := range nodes {
@@ -106,7 +106,7 @@ func startCluster(t *testing.T) (redis.UniversalClient, []*cachetest.Server) {
 			return err == nil && len(slots) == 2 && len(info) > 16 && info[:16] == "cluster_state:ok"
 		})
 	}
-	return open(t, "redis+cluster://"+nodes[0].Address()), nodes
+	return openWith(t, "redis+cluster://"+nodes[0].Address(), patience), nodes
 }
 
 // prefixed gives each rule keys of its own in a database that all share.

@@ -16,7 +16,7 @@ import (
 // when some of them leave early and when the server forgets the script in between.
 func TestTouchesInCompany(t *testing.T) {
 	t.Parallel()
-	client, err := cache.OpenRedis(cache.Settings{URL: secret.New(platformtest.RedisURL(t))})
+	client, err := cache.OpenRedis(cache.Settings{URL: secret.New(platformtest.RedisURL(t)), Patience: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

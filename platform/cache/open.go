@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	// patience is how long dialing, reading, writing and waiting for a connection may
-	// take each. A cache that is slower than that costs more than it gives.
-	patience = 100 * time.Millisecond
+	// defaultPatience is short: a cache that is slower than that costs more than it gives.
+	defaultPatience = 100 * time.Millisecond
 	// defaultPoolSize serves 64 connections with room for jobs beside them.
 	defaultPoolSize = 96
 	// bufferSize holds a session many times over; go-redis' own 32 KiB each way would
@@ -37,6 +36,10 @@ type Settings struct {
 	URL secret.String
 	// PoolSize is the number of connections, per node; 0 means 96.
 	PoolSize int
+	// Patience is how long dialing, reading, writing and waiting for a connection may take
+	// each; 0 means 100 ms. Tests that are not about outages have more of it, since a
+	// busy machine is no outage.
+	Patience time.Duration
 	// Clock is what the breaker measures its rests with; nil means the system's.
 	Clock clock.Clock
 	// Log hears when Redis goes out of reach and comes back, and at level debug what the
@@ -51,6 +54,9 @@ type Settings struct {
 func OpenRedis(s Settings) (redis.UniversalClient, error) {
 	if s.PoolSize <= 0 {
 		s.PoolSize = defaultPoolSize
+	}
+	if s.Patience <= 0 {
+		s.Patience = defaultPatience
 	}
 	if s.Clock == nil {
 		s.Clock = clock.System{}
@@ -96,7 +102,7 @@ func (s Settings) openSentinel(raw string) (redis.UniversalClient, error) {
 	o.DisableIdentity = true
 	o.MaxRetries = -1
 	o.DialerRetries = 1
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = patience, patience, patience, patience
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = s.Patience, s.Patience, s.Patience, s.Patience
 	o.PoolSize = s.PoolSize
 	o.ReadBufferSize, o.WriteBufferSize = bufferSize, bufferSize
 	o.PipelineReadBufferSize, o.PipelineWriteBufferSize = pipelineBufferSize, pipelineBufferSize
@@ -132,7 +138,7 @@ func (s Settings) tune(o *redis.Options) {
 	o.MaintNotificationsConfig = noMaintenance()
 	o.MaxRetries = -1
 	o.DialerRetries = 1
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = patience, patience, patience, patience
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = s.Patience, s.Patience, s.Patience, s.Patience
 	o.PoolSize = s.PoolSize
 	o.ReadBufferSize, o.WriteBufferSize = bufferSize, bufferSize
 	o.PipelineReadBufferSize, o.PipelineWriteBufferSize = pipelineBufferSize, pipelineBufferSize

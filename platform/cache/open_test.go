@@ -71,7 +71,7 @@ func TestCheckRedis(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			errs := cache.CheckRedis(t.Context(), open(t, cachetest.StartRedis(t, c.args...).URL()), c.clock)
+			errs := cache.CheckRedis(t.Context(), openWith(t, cachetest.StartRedis(t, c.args...).URL(), patient), c.clock)
 			if len(errs) != len(c.want) {
 				t.Fatalf("found %v, want %d complaints", errs, len(c.want))
 			}

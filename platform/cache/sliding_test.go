@@ -14,9 +14,18 @@ import (
 	"github.com/authy2/backend/platform/secret"
 )
 
+// open returns a client with the time-outs of production, for tests of outages.
 func open(tb testing.TB, url string) redis.UniversalClient {
 	tb.Helper()
-	c, err := cache.OpenRedis(cache.Settings{URL: secret.New(url)})
+	return openWith(tb, url, 0)
+}
+
+// patient is enough for a server on a busy machine, in tests of everything else.
+const patient = 10 * time.Second
+
+func openWith(tb testing.TB, url string, patience time.Duration) redis.UniversalClient {
+	tb.Helper()
+	c, err := cache.OpenRedis(cache.Settings{URL: secret.New(url), Patience: patience})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -31,7 +40,7 @@ func databases(tb testing.TB) func(tb testing.TB) redis.UniversalClient {
 	var next atomic.Int64
 	return func(tb testing.TB) redis.UniversalClient {
 		tb.Helper()
-		return open(tb, fmt.Sprintf("redis://%s/%d", server.Address(), next.Add(1)))
+		return openWith(tb, fmt.Sprintf("redis://%s/%d", server.Address(), next.Add(1)), patient)
 	}
 }
 

@@ -106,7 +106,7 @@ func newBackend(t testing.TB, name, url string) Backend {
 		b.Sliding, b.Store = cache.NewMemorySliding(b.Clock), cache.NewMemoryStore(b.Clock)
 		return b
 	}
-	client, err := cache.OpenRedis(cache.Settings{URL: secret.New(RedisURL(t))})
+	client, err := cache.OpenRedis(cache.Settings{URL: secret.New(RedisURL(t)), Patience: 5 * time.Second})
 	if err != nil {
 		t.Fatalf("redis: %v", err)
 	}

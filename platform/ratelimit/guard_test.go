@@ -252,7 +252,7 @@ func TestWithPolicies(t *testing.T) {
 func TestGuardWithoutRedis(t *testing.T) {
 	t.Parallel()
 	server := cachetest.StartRedis(t)
-	client := open(t, server.URL())
+	client := openWith(t, server.URL(), 0)
 	c := platformtest.NewFakeClock(time.Now().Truncate(time.Millisecond))
 	g := ratelimit.NewGuard(ratelimit.NewGrowing(ratelimit.Settings{Redis: client}, c), cache.NewRedisStore(client), [32]byte{}, true)
 	succeed(t, g, owner, "192.0.2.1")
