@@ -146,8 +146,8 @@ func TestGrowingFallsBack(t *testing.T) {
 	t.Parallel()
 	server := cachetest.StartRedis(t)
 	c := platformtest.NewFakeClock(time.Now().Truncate(time.Millisecond))
-	a := ratelimit.NewGrowing(ratelimit.Settings{Redis: open(t, server.URL())}, c)
-	b := ratelimit.NewGrowing(ratelimit.Settings{Redis: open(t, server.URL())}, c)
+	a := ratelimit.NewGrowing(ratelimit.Settings{Redis: openWith(t, server.URL(), 0)}, c)
+	b := ratelimit.NewGrowing(ratelimit.Settings{Redis: openWith(t, server.URL(), 0)}, c)
 	reserve(t, a, "b", 0)
 	server.Freeze()
 	for range policy.Free {

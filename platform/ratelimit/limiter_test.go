@@ -158,8 +158,8 @@ func TestBadLimitsAreReportedTogether(t *testing.T) {
 func TestRedisAway(t *testing.T) {
 	t.Parallel()
 	server := cachetest.StartRedis(t)
-	a := newLimiter(t, ratelimit.Settings{Redis: open(t, server.URL())})
-	b := newLimiter(t, ratelimit.Settings{Redis: open(t, server.URL())})
+	a := newLimiter(t, ratelimit.Settings{Redis: openWith(t, server.URL(), 0)})
+	b := newLimiter(t, ratelimit.Settings{Redis: openWith(t, server.URL(), 0)})
 	if n := passes(t, 20, "contact", "before", a, b); n != 5 {
 		t.Fatalf("%d passed while Redis is there", n)
 	}
@@ -188,8 +188,8 @@ func TestRedisAwayFromTheStart(t *testing.T) {
 	t.Parallel()
 	server := cachetest.StartRedis(t)
 	server.Kill()
-	a := newLimiter(t, ratelimit.Settings{Redis: open(t, server.URL())})
-	b := newLimiter(t, ratelimit.Settings{Redis: open(t, server.URL())})
+	a := newLimiter(t, ratelimit.Settings{Redis: openWith(t, server.URL(), 0)})
+	b := newLimiter(t, ratelimit.Settings{Redis: openWith(t, server.URL(), 0)})
 	if n := passes(t, 20, "contact", "k", a); n != 5 {
 		t.Errorf("%d passed", n)
 	}
