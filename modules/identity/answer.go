@@ -14,13 +14,28 @@ var errNoPrincipal = errors.New("identity: a request without a principal reached
 
 type registerInput struct{ Body RegisterBody }
 
-func (h handler) register(ctx context.Context, in *registerInput) (*httpx.Reply[RegisterResult], error) {
-	r := Registration{
-		Email: in.Body.Email, Password: secret.New(in.Body.Password), Confirm: secret.New(in.Body.Confirm), Client: authn.ClientFrom(ctx),
-	}
+// registration returns what the body says.
+func (in *registerInput) registration() Registration {
+	r := Registration{Email: in.Body.Email, Password: secret.New(in.Body.Password), Confirm: secret.New(in.Body.Confirm)}
 	if name := in.Body.FullName.Value; name != nil {
 		r.FullName = *name
 	}
+	return r
+}
+
+// judgeRegister complains beside the document's rules. Whether a password is known from
+// breaches is told by the handler too, should the list not be readable now.
+func (h handler) judgeRegister(in *registerInput) map[string][]string {
+	_, complaints, err := h.service.complaints(in.registration())
+	if err != nil {
+		return nil
+	}
+	return complaints
+}
+
+func (h handler) register(ctx context.Context, in *registerInput) (*httpx.Reply[RegisterResult], error) {
+	r := in.registration()
+	r.Client = authn.ClientFrom(ctx)
 	done, err := h.service.Register(ctx, r)
 	if err != nil {
 		return nil, err
@@ -83,6 +98,15 @@ func (h handler) delete(ctx context.Context, in *deleteInput) (*httpx.Reply[http
 }
 
 type passwordInput struct{ Body PasswordBody }
+
+// judgePassword complains beside the document's rules.
+func (h handler) judgePassword(in *passwordInput) map[string][]string {
+	complaints := map[string][]string{}
+	if err := h.service.checkNew(complaints, "new_password", secret.New(in.Body.New), secret.New(in.Body.Confirm), ""); err != nil {
+		return nil
+	}
+	return complaints
+}
 
 func (h handler) changePassword(ctx context.Context, in *passwordInput) (*httpx.Reply[httpx.Empty], error) {
 	p, ok := authn.PrincipalFrom(ctx)

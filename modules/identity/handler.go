@@ -42,7 +42,7 @@ func (h handler) endpoints() []httpx.Endpoint {
 				"Passwords have 8 to 128 characters; those known from breaches and the email address itself are refused. " +
 				"On a server without sessions the answer holds the user alone.",
 			BodyExample: exampleRegister(), ResultExample: exampleRegistered(),
-		}, h.register),
+		}, h.register, h.judgeRegister),
 		httpx.Op(httpx.Operation{
 			ID: "get-user", Method: http.MethodGet, Path: mePath, ComplianceOnly: true, Tagged: true,
 			Summary: "Your profile", Tag: tag,
@@ -68,7 +68,7 @@ func (h handler) endpoints() []httpx.Endpoint {
 			Summary: "Password changed", Tag: tag,
 			Description: "Replaces the password and ends every other session of the user. The rules are those of registration.",
 			BodyExample: examplePassword(), ResultExample: httpx.Empty{},
-		}, h.changePassword),
+		}, h.changePassword, h.judgePassword),
 		httpx.Op(httpx.Operation{
 			ID: "export-user", Method: http.MethodGet, Path: mePath + "/export",
 			Summary: "Everything held on you", Tag: tag,

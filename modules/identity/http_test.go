@@ -94,6 +94,7 @@ func TestAnswers(t *testing.T) {
 		{"register again", "POST", "/api/v1/auth/register", register, ""},
 		{"register badly", "POST", "/api/v1/auth/register", `{"email":"ann@x","password":"short","password_confirm":1,"name":"x"}`, ""},
 		{"register breached", "POST", "/api/v1/auth/register", `{"email":"bo@example.com","password":"password1","password_confirm":"password2"}`, ""},
+		{"register wrong in every way", "POST", "/api/v1/auth/register", `{"email":"bo","password":"password1","password_confirm":"password2"}`, ""},
 		{"register nothing", "POST", "/api/v1/auth/register", `{}`, ""},
 		{"get", "GET", me, "", ""},
 		{"head", "HEAD", me, "", ""},

@@ -56,11 +56,23 @@ func (s *Service) Register(ctx context.Context, in Registration) (Registered, er
 		s.refusal(ctx, f, err)
 		return Registered{}, err
 	}
+	if done.Session != nil {
+		s.guard.Know(context.WithoutCancel(ctx), email, in.Client)
+	}
 	return done, nil
 }
 
 // checkRegistration returns the normalized email, or every complaint at once.
 func (s *Service) checkRegistration(in Registration) (string, error) {
+	email, complaints, err := s.complaints(in)
+	if err != nil {
+		return "", err
+	}
+	return email, apperr.Fields(complaints)
+}
+
+// complaints returns the normalized email and what is wrong with a registration, by field.
+func (s *Service) complaints(in Registration) (string, map[string][]string, error) {
 	complaints := map[string][]string{}
 	email, ok := ParseEmail(in.Email)
 	if !ok {
@@ -69,10 +81,8 @@ func (s *Service) checkRegistration(in Registration) (string, error) {
 	if !validName(in.FullName) {
 		complaints["full_name"] = []string{fmt.Sprintf("Must be at most %d characters without control characters.", maxName)}
 	}
-	if err := s.checkNew(complaints, "password", in.Password, in.Confirm, email); err != nil {
-		return "", err
-	}
-	return email, apperr.Fields(complaints)
+	err := s.checkNew(complaints, "password", in.Password, in.Confirm, email)
+	return email, complaints, err
 }
 
 // validName reports whether a full name can be stored and shown. Clients' names were judged

@@ -41,7 +41,14 @@ func (r *route) check(ex *exchange) error {
 			return err
 		}
 	}
-	if err := found.err(); err != nil {
+	if len(found) > 0 && r.judge != nil && ex.body != nil {
+		for field, complaints := range r.judge(ex.body) {
+			if _, said := found[field]; !said {
+				found[field] = complaints
+			}
+		}
+	}
+	if err := found.err(); err != nil { // a typed nil would be an error
 		return err
 	}
 	return nil

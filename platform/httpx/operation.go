@@ -97,9 +97,15 @@ type Endpoint struct {
 // error is an [*apperr.Error] for everything the client may be told.
 type Handler[In, Out any] func(ctx context.Context, in *In) (*Reply[Out], error)
 
-// Op joins an operation and its handler.
-func Op[In, Out any](op Operation, handle Handler[In, Out]) Endpoint {
-	return Endpoint{Operation: op, mount: func(a *API) { register(a, op, handle) }}
+// Judge finds what is wrong with an input beyond what the document can say, by field name.
+// It runs beside the document's own rules when those found something, so that a client
+// hears of everything at once; the input may be incomplete then. A handler judges the
+// complete input itself.
+type Judge[In any] func(in *In) map[string][]string
+
+// Op joins an operation and its handler, and at most one judge.
+func Op[In, Out any](op Operation, handle Handler[In, Out], judge ...Judge[In]) Endpoint {
+	return Endpoint{Operation: op, mount: func(a *API) { register(a, op, handle, judge...) }}
 }
 
 // Raw is an endpoint that speaks a standard of its own (OIDC, SAML, metrics) and is

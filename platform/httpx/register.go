@@ -26,6 +26,8 @@ type route struct {
 	body    *rule
 	// bodyOptional is true when the body may be left out.
 	bodyOptional bool
+	// judge finds what else is wrong with a body; nil for operations without a judge.
+	judge func(body []byte) map[string][]string
 	// bodyExample is the example of the body as clients would send it.
 	bodyExample any
 }
@@ -35,7 +37,7 @@ const routeKey = "route"
 
 // register mounts an operation. It panics on a declaration that cannot be mounted,
 // which [API.Mount] turns into an error.
-func register[In, Out any](a *API, op Operation, handle Handler[In, Out]) {
+func register[In, Out any](a *API, op Operation, handle Handler[In, Out], judge ...Judge[In]) {
 	if op.Status == 0 {
 		op.Status = http.StatusOK
 	}
@@ -43,6 +45,9 @@ func register[In, Out any](a *API, op Operation, handle Handler[In, Out]) {
 		Operation: op, api: a,
 		head: newHead(true, op.Status, sentence(op.Summary)),
 		safe: op.Method == http.MethodGet,
+	}
+	if len(judge) > 0 {
+		r.judge = judgeBody(judge[0])
 	}
 	if op.BodyExample != nil {
 		b, err := json.Marshal(op.BodyExample, a.encoder.options)
@@ -69,6 +74,19 @@ func register[In, Out any](a *API, op Operation, handle Handler[In, Out]) {
 		}}
 		return nil, nil
 	})
+}
+
+// judgeBody makes a judge one of raw bodies. What cannot be read into the input was
+// complained of by the document's rules.
+func judgeBody[In any](judge Judge[In]) func(body []byte) map[string][]string {
+	return func(body []byte) map[string][]string {
+		in := new(In)
+		target := reflect.ValueOf(in).Elem().FieldByName("Body")
+		if !target.IsValid() || json.Unmarshal(body, target.Addr().Interface()) != nil {
+			return nil
+		}
+		return judge(in)
+	}
 }
 
 // sentence ends a summary with a full stop, to make it a message.

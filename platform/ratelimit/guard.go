@@ -77,7 +77,7 @@ func (g *Guard) Attempt(ctx context.Context, email string, client authn.Client) 
 		guard:   g,
 		account: "login:" + account + ":other",
 		address: "login-addr:" + address,
-		known:   "login-known:" + g.hash("known", account, address),
+		known:   g.knownKey(account, address),
 	}
 	policy := g.policies.Other
 	// With the store out of reach everybody is a stranger.
@@ -92,6 +92,19 @@ func (g *Guard) Attempt(ctx context.Context, email string, client authn.Client) 
 		return nil, err
 	}
 	return a, nil
+}
+
+// Know notes that the client's address is the account owner's, for 30 days, without an
+// attempt: registration ends signed in, and the first log-in comes from the same place.
+func (g *Guard) Know(ctx context.Context, email string, client authn.Client) {
+	if g.enabled {
+		_ = g.store.Set(ctx, g.knownKey(g.hash("account", normalized(email)), client.Bucket()), []byte{'1'}, knownFor)
+	}
+}
+
+// knownKey is where the store keeps that an address is known for an account.
+func (g *Guard) knownKey(account, address string) string {
+	return "login-known:" + g.hash("known", account, address)
 }
 
 // reserve turns a wait, and a count that cannot be made at all, into what a client is told.
