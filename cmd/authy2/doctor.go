@@ -37,8 +37,8 @@ type finding struct {
 // examination collects findings.
 type examination struct{ findings []finding }
 
-func (e *examination) add(subject string, g grade, says string) {
-	e.findings = append(e.findings, finding{Subject: subject, Grade: g, Says: says})
+func (x *examination) add(subject string, g grade, says string) {
+	x.findings = append(x.findings, finding{Subject: subject, Grade: g, Says: says})
 }
 
 func doctorCommand(env *environment) *cobra.Command {

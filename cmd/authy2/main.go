@@ -33,7 +33,7 @@ func main() {
 // run executes the command line and returns the exit status: 0 done, 1 failed, 2 the
 // command line or the configuration is wrong.
 func run(ctx context.Context, env *environment) int {
-	root := newRootCommand(env)
+	root := newRootCommand(env) //nolint:contextcheck // the commands get ctx when the line is executed
 	root.SetArgs(env.args)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)

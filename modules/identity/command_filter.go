@@ -45,7 +45,7 @@ func buildFilter(stdin io.Reader, from, to string, progress func(int)) (n int, e
 		if err != nil {
 			return 0, fmt.Errorf("identity: %w", err)
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // it was only read
 		list = f
 	}
 	out, err := os.CreateTemp(filepath.Dir(to), ".filter-*")

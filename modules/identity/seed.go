@@ -18,7 +18,7 @@ type sample struct{ email, password, fullName string }
 
 // samples are the users to try the system out with.
 func samples() []sample {
-	const password = "UserPass123!" //nolint:gosec // sample data, published in the README
+	const password = "UserPass123!" // published in the README
 	return []sample{
 		{"admin@acme-corp.com", "AdminPass123!", "Alice Administrator"},
 		{"superadmin@acme-corp.com", "SuperAdmin123!", "Sarah SuperAdmin"},

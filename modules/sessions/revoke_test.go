@@ -164,7 +164,7 @@ func TestRule3RollbackRevives(t *testing.T) {
 			if err := r.bus.Publish(ctx, tx, event); err != nil {
 				return err
 			}
-			if got := r.state(t, s); got != cache.Buried { //nolint:contextcheck // the cache is asked from outside
+			if got := r.state(t, s); got != cache.Buried { // the cache is asked from outside
 				t.Errorf("inside the transaction the cache says %d, want a tombstone", got)
 			}
 			return errUndo

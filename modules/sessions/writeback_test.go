@@ -168,7 +168,7 @@ func TestRule5HeldRowIsSkippedAndKept(t *testing.T) {
 			return err
 		}
 		begin := time.Now()
-		r.flush(t) //nolint:contextcheck // the flush is not part of this transaction
+		r.flush(t) // not part of this transaction
 		if took := time.Since(begin); took > time.Second {
 			t.Errorf("the flush waited %s for the row", took)
 		}

@@ -221,7 +221,7 @@ func TestNearMissesWarn(t *testing.T) {
 	}{
 		"one letter missing": {"WATR_EVERY", "WATER_EVERY"},
 		"two letters":        {"GARDN_KY_FILE", "GARDEN_KEY_FILE"},
-		"letters swapped":    {"GARDEN_NMAE", "GARDEN_NAME"},
+		"letters swapped":    {"GARDEN_NAEM", "GARDEN_NAME"},
 		"another case":       {"garden_name", "GARDEN_NAME"},
 		"far away":           {"WATERFALL_EVERYWHERE", ""},
 		"a short name":       {"MODULE", "MODULES"},

@@ -36,7 +36,7 @@ func TestRefuses(t *testing.T) {
 		options config.Options
 		want    string
 	}{
-		"unknown key":           {yaml("modules: {garden: {nmae: x}}"), "c.yaml: modules.garden.nmae: unknown key, did you mean name?"},
+		"unknown key":           {yaml("modules: {garden: {naem: x}}"), "c.yaml: modules.garden.naem: unknown key, did you mean name?"},
 		"unknown module":        {yaml("modules: {gardne: {name: x}}"), "c.yaml: modules.gardne: unknown module, did you mean garden?"},
 		"unknown far module":    {yaml("modules: {foo: {}}"), "c.yaml: modules.foo: unknown module (have garden, shed)"},
 		"unknown section":       {yaml("htpp: {addr: ':1'}"), "c.yaml: htpp: unknown key, did you mean http?"},

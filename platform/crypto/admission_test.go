@@ -20,7 +20,6 @@ import (
 type machine struct {
 	round time.Duration // of one lane; each further one adds a twentieth
 	mu    sync.Mutex
-	held  bool
 }
 
 func (*machine) SelfTest() error { return nil }

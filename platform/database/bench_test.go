@@ -46,6 +46,7 @@ func BenchmarkLookUp(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		defer stmt.Close()
 		b.ReportAllocs()
 		for b.Loop() {
 			var name string

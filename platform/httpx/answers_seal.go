@@ -68,7 +68,7 @@ func (r *repeatable) seal(k *keptAnswer) ([]byte, error) {
 	if _, err := io.ReadFull(r.answers.random, out[1:]); err != nil {
 		return nil, fmt.Errorf("httpx: nonce of an answer: %w", err)
 	}
-	return gcm.Seal(out, out[1:], plain, r.scope[:]), nil
+	return gcm.Seal(out, out[1:], plain, r.scope[:]), nil //nolint:gosec // the nonce was just read from random; only the version byte before it is fixed
 }
 
 // open decrypts an answer with whichever of the server's keys sealed it.

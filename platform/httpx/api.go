@@ -39,7 +39,7 @@ type API struct {
 }
 
 // humaOnce guards the only state that huma keeps for a whole process.
-var humaOnce sync.Once
+var humaOnce sync.Once //nolint:gochecknoglobals // what it guards belongs to the process too
 
 // prepareHuma sets huma's hooks, once for the process: what huma refuses goes to the
 // exchange like every other error, and lists are never null.

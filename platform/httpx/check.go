@@ -29,7 +29,7 @@ func checkBody(body []byte, r *rule, found violations) error {
 	if err := k.value(r); err != nil {
 		return errSyntax
 	}
-	if _, err := k.dec.ReadToken(); err != io.EOF {
+	if _, err := k.dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return errSyntax
 	}
 	return nil
@@ -95,8 +95,9 @@ func (k *checker) scalar(r *rule, kind jsontext.Kind, token jsontext.Token) erro
 	case '0':
 		k.number(r, token.String())
 		return nil
+	default:
+		return errSyntax
 	}
-	return errSyntax
 }
 
 func (k *checker) text(r *rule, s string) {

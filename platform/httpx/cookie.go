@@ -42,7 +42,7 @@ func (s sessionCookie) read(h http.Header) string {
 // set returns the cookie of a session that just began. It lasts as long as the session
 // can last; idleness is judged by the server.
 func (s sessionCookie) set(session *authn.IssuedSession, now time.Time) *http.Cookie {
-	c := s.base()
+	c := s.base() //nolint:gosec // base sets the attributes
 	c.Value = session.Token.Reveal()
 	c.MaxAge = max(int(session.AbsoluteExpiresAt.Sub(now).Round(time.Second)/time.Second), 1)
 	return c
@@ -50,11 +50,11 @@ func (s sessionCookie) set(session *authn.IssuedSession, now time.Time) *http.Co
 
 // clear returns the cookie that removes it.
 func (s sessionCookie) clear() *http.Cookie {
-	c := s.base()
+	c := s.base() //nolint:gosec // base sets the attributes
 	c.MaxAge = -1
 	return c
 }
 
 func (s sessionCookie) base() *http.Cookie {
-	return &http.Cookie{Name: s.name(), Path: "/", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode}
+	return &http.Cookie{Name: s.name(), Path: "/", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode} //nolint:gosec // Secure is off only where PUBLIC_URL is plain http
 }

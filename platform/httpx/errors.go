@@ -105,6 +105,7 @@ func challenge(err *apperr.Error, tokenSent bool) string {
 			c += ", max_age=" + strconv.FormatInt(age, 10)
 		}
 		return c
+	default: // no other refusal names an error
 	}
 	return "Bearer"
 }

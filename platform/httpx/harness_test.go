@@ -184,8 +184,10 @@ func (f *fixture) operations() []httpx.Endpoint {
 	}
 	example := thingData{Thing: thing{ID: knownThing, Name: "chair", Tags: []string{"oak"}, Made: testTime}}
 	return []httpx.Endpoint{
-		httpx.Op(httpx.Operation{ID: "list-things", Method: http.MethodGet, Path: "/api/v1/things", Access: httpx.Public, Summary: "List things", Tag: "Things",
-			ResultExample: things{Things: []thing{example.Thing}, Count: 1}},
+		httpx.Op(httpx.Operation{
+			ID: "list-things", Method: http.MethodGet, Path: "/api/v1/things", Access: httpx.Public, Summary: "List things", Tag: "Things",
+			ResultExample: things{Things: []thing{example.Thing}, Count: 1},
+		},
 			func(_ context.Context, in *listInput) (*httpx.Reply[things], error) {
 				pos, more, err := httpx.DecodeCursor[position](in.Cursor)
 				if err != nil {
@@ -199,8 +201,10 @@ func (f *fixture) operations() []httpx.Endpoint {
 				}
 				return r, err
 			}),
-		httpx.Op(httpx.Operation{ID: "create-thing", Method: http.MethodPost, Path: "/api/v1/things", Access: httpx.Public, Status: 201, Summary: "Create a thing", Tag: "Things",
-			BodyExample: map[string]any{"name": "chair", "email": "a@b.org", "password": "secret-secret"}, ResultExample: example},
+		httpx.Op(httpx.Operation{
+			ID: "create-thing", Method: http.MethodPost, Path: "/api/v1/things", Access: httpx.Public, Status: 201, Summary: "Create a thing", Tag: "Things",
+			BodyExample: map[string]any{"name": "chair", "email": "a@b.org", "password": "secret-secret"}, ResultExample: example,
+		},
 			func(_ context.Context, in *createInput) (*httpx.Reply[thingData], error) {
 				f.note(in.Body)
 				r := httpx.OK(thingData{sample})
@@ -218,8 +222,10 @@ func (f *fixture) operations() []httpx.Endpoint {
 				r.ETag = `"v1"`
 				return r, nil
 			}),
-		httpx.Op(httpx.Operation{ID: "change-thing", Method: http.MethodPatch, Path: "/api/v1/things/{id}", Summary: "Change a thing", Tag: "Things", Errors: []int{404, 412},
-			BodyExample: exampleChange(), ResultExample: example},
+		httpx.Op(httpx.Operation{
+			ID: "change-thing", Method: http.MethodPatch, Path: "/api/v1/things/{id}", Summary: "Change a thing", Tag: "Things", Errors: []int{404, 412},
+			BodyExample: exampleChange(), ResultExample: example,
+		},
 			func(_ context.Context, in *changeInput) (*httpx.Reply[thingData], error) {
 				th, err := find(in.ID)
 				if err != nil {
@@ -235,7 +241,8 @@ func (f *fixture) operations() []httpx.Endpoint {
 			func(_ context.Context, in *struct {
 				ThingInput
 				httpx.IfMatch
-			}) (*httpx.Reply[httpx.Empty], error) {
+			},
+			) (*httpx.Reply[httpx.Empty], error) {
 				if _, err := find(in.ID); err != nil {
 					return nil, err
 				}
@@ -272,7 +279,8 @@ func (f *fixture) nothing(context.Context, *struct{}) (*httpx.Reply[httpx.Empty]
 
 func (f *fixture) fail(ctx context.Context, in *struct {
 	How string `path:"how" doc:"How"`
-}) (*httpx.Reply[httpx.Empty], error) {
+},
+) (*httpx.Reply[httpx.Empty], error) {
 	switch in.How {
 	case "panic":
 		panic("secret in a panic")

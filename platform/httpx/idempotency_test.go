@@ -102,8 +102,10 @@ func (o *onceFixture) work(ctx context.Context, name string) (*httpx.Reply[httpx
 	case "panic":
 		panic("on fire")
 	}
-	return &httpx.Reply[httpx.Empty]{Location: "/api/v1/rows/1", ETag: `"r1"`,
-		SignIn: &authn.IssuedSession{Token: secret.New("a-very-secret-token"), AbsoluteExpiresAt: o.b.Clock.Now().Add(time.Hour)}}, nil
+	return &httpx.Reply[httpx.Empty]{
+		Location: "/api/v1/rows/1", ETag: `"r1"`,
+		SignIn: &authn.IssuedSession{Token: secret.New("a-very-secret-token"), AbsoluteExpiresAt: o.b.Clock.Now().Add(time.Hour)},
+	}, nil
 }
 
 func (o *onceFixture) post(path, name string, header ...string) *httptest.ResponseRecorder {

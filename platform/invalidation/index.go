@@ -97,18 +97,6 @@ func (x *index) shed(s *indexShard) {
 	}
 }
 
-// len returns how many subjects are held.
-func (x *index) len() int {
-	n := 0
-	for i := range x.shards {
-		s := &x.shards[i]
-		s.mu.RLock()
-		n += len(s.at)
-		s.mu.RUnlock()
-	}
-	return n
-}
-
 func (x *index) hash(kind, subject string) uint64 {
 	// Multiplying by an odd number keeps ("a", "b") and ("b", "a") apart.
 	return maphash.String(x.seed, kind)*0x9E3779B97F4A7C15 + maphash.String(x.seed, subject)

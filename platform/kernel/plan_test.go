@@ -33,15 +33,18 @@ func TestNewPlanRefuses(t *testing.T) {
 		"itself":                    {[]kernel.Module{bare("a", "a")}, []string{"a"}, []string{"modules.a requires itself"}},
 		"requires nothing there is": {[]kernel.Module{bare("a", "ghost")}, []string{"a"}, []string{"modules.a requires modules.ghost, which does not exist"}},
 		"circle": {
-			[]kernel.Module{bare("c", "a"), bare("b", "c"), bare("a", "b")}, []string{"a", "b", "c"},
+			[]kernel.Module{bare("c", "a"), bare("b", "c"), bare("a", "b")},
+			[]string{"a", "b", "c"},
 			[]string{"modules require one another in a circle: a -> b -> c -> a"},
 		},
 		"a circle beside an itself": {
-			[]kernel.Module{bare("a", "a", "b"), bare("b", "a")}, []string{"a", "b"},
+			[]kernel.Module{bare("a", "a", "b"), bare("b", "a")},
+			[]string{"a", "b"},
 			[]string{"modules.a requires itself", "modules require one another in a circle: a -> b -> a"},
 		},
 		"everything at once": {
-			append(house, bare("x", "x")), []string{"foo", "sso", "bar"},
+			append(house, bare("x", "x")),
+			[]string{"foo", "sso", "bar"},
 			[]string{
 				"modules.x requires itself", "modules.foo: there is no such module (have contact, identity, sessions, sso, x)",
 				"modules.bar: there is no such module (have contact, identity, sessions, sso, x)",

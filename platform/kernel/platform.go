@@ -66,7 +66,7 @@ func newParts(o Options) (*parts, error) {
 	if err := p.openCache(o); err != nil {
 		return nil, err
 	}
-	if err := p.openKeys(o); err != nil {
+	if err := p.openKeys(); err != nil {
 		return nil, err
 	}
 	if err := p.openLimits(o.Plan); err != nil {
@@ -118,7 +118,7 @@ func (p *parts) openLimits(plan *Plan) error {
 
 // openKeys reads the master keys. A missing one is replaced by one of this process, so
 // that a system can be built and looked at; [App.Start] refuses to run on it.
-func (p *parts) openKeys(o Options) error {
+func (p *parts) openKeys() error {
 	open := func(name string, given secret.String) (*crypto.Keyring, error) {
 		if given.Empty() {
 			p.keyless = true

@@ -66,7 +66,7 @@ func CleanUserAgent(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRuneInString(s[i:])
-		if !(r == utf8.RuneError && size == 1) && !unicode.IsControl(r) {
+		if (r != utf8.RuneError || size != 1) && !unicode.IsControl(r) {
 			if b.Len()+size > maxUserAgent {
 				break
 			}

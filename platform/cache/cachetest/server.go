@@ -127,7 +127,7 @@ func (s *Server) start() error {
 		case <-give:
 			return fmt.Errorf("redis-server does not listen on %s", s.Address())
 		case <-ticker.C:
-			if c, err := net.DialTimeout("tcp", s.Address(), time.Second); err == nil {
+			if c, err := net.DialTimeout("tcp", s.Address(), time.Second); err == nil { //nolint:noctx // it has a second
 				return c.Close()
 			}
 		}

@@ -2,6 +2,7 @@ package lanes_test
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func FuzzAgainstOracle(f *testing.F) {
 		}
 		for _, p := range passwords {
 			if len(p) > lanes.MaxPassword {
-				if _, err := e.Sum(cost, salts, passwords); err != lanes.ErrPasswordTooLong {
+				if _, err := e.Sum(cost, salts, passwords); !errors.Is(err, lanes.ErrPasswordTooLong) {
 					t.Fatalf("a password of %d bytes: %v", len(p), err)
 				}
 				return

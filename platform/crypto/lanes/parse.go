@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	// MinCost and MaxCost bound the cost of a hash: 2^cost rounds. MaxCost takes days; whoever
-	// reads hashes of others bounds them closer.
+	// MinCost is the lowest cost of a hash, which takes 2^cost rounds.
 	MinCost = 4
+	// MaxCost is the highest. It takes days; whoever reads hashes of others bounds them
+	// closer.
 	MaxCost = 31
 	// MaxPassword is how many bytes of a password bcrypt reads. Longer ones are refused and
 	// never cut.

@@ -81,7 +81,7 @@ func Make(root, name string, now time.Time) ([]string, error) {
 
 // newModule reads from the workspace what the templates need.
 func newModule(root, name string) (module, error) {
-	content, err := os.ReadFile(filepath.Join(root, "platform", "go.mod"))
+	content, err := os.ReadFile(filepath.Join(root, "platform", "go.mod")) //nolint:gosec // the developer's own workspace
 	if err != nil {
 		return module{}, fmt.Errorf("skeleton: %s is not the workspace: %w", root, err)
 	}
@@ -129,7 +129,7 @@ func plan(root string, m module, now time.Time) (map[string][]byte, error) {
 		}
 		changed[path] = content
 	}
-	sums, err := os.ReadFile(filepath.Join(root, "platform", "go.sum"))
+	sums, err := os.ReadFile(filepath.Join(root, "platform", "go.sum")) //nolint:gosec // the developer's own workspace
 	if err != nil {
 		return nil, fmt.Errorf("skeleton: %w", err)
 	}

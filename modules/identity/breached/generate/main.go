@@ -28,7 +28,7 @@ func run(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer in.Close() //nolint:errcheck // it was only read
 	var list, filter bytes.Buffer
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		if fields := strings.Fields(lines.Text()); len(fields) == 2 {
