@@ -246,7 +246,11 @@ func TestKilledWhileWriting(t *testing.T) {
 		}
 		checked := 0
 		for _, u := range acknowledged {
-			s.Do(t, harness.Me(u.Token)).Want(t, http.StatusOK)
+			if a := s.Do(t, harness.Me(u.Token)); a.Status != http.StatusOK {
+				t.Errorf("an acknowledged registration is answered %d %s; user %v, sessions %v", a.Status, a.Body,
+					sys.Query(t, "SELECT id, status, created_at FROM identity_users WHERE email = '"+u.Email+"'"),
+					sys.Query(t, "SELECT s.* FROM sessions_sessions s JOIN identity_users u ON u.id = s.user_id WHERE u.email = '"+u.Email+"'"))
+			}
 			if checked++; checked > 200 {
 				break
 			}

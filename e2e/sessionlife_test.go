@@ -97,12 +97,12 @@ func TestSessionLife(t *testing.T) {
 // The window that was slid survives the loss of the cache and of the process.
 func TestSlidingSurvives(t *testing.T) {
 	t.Parallel()
-	options := harness.Options{Env: map[string]string{"SESSION_IDLE_TIMEOUT": "6", "SESSION_ABSOLUTE_TIMEOUT": "120"}}
+	options := harness.Options{Env: map[string]string{"SESSION_IDLE_TIMEOUT": "8", "SESSION_ABSOLUTE_TIMEOUT": "120"}}
 	harness.Each(t, options, func(t *testing.T, sys *harness.System) {
 		u := sys.First().Register(t)
 		token := sys.First().Login(t, u)
 		begin := time.Now()
-		for time.Since(begin) < 7*time.Second { // past the first window
+		for time.Since(begin) < 9*time.Second { // past the first window
 			sys.Last().Do(t, harness.Me(token)).Want(t, http.StatusOK)
 			harness.Pause(200 * time.Millisecond)
 		}

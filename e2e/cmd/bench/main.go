@@ -101,7 +101,7 @@ func bench(ctx context.Context, o options) error {
 		}
 		fmt.Printf("\n== %s\n", r.name)
 		if err := r.measure(b, ctx); err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
+			return fmt.Errorf("%s: %w%s", r.name, err, b.server.autopsy())
 		}
 	}
 	return nil

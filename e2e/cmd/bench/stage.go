@@ -40,8 +40,19 @@ type stage struct {
 // server is one running process that answers HTTP.
 type server struct {
 	addr  string
+	log   string
 	proc  *service.Process
 	ready time.Duration
+}
+
+// autopsy says how a process that should run has ended.
+func (s *server) autopsy() string {
+	if !s.proc.Exited() {
+		return ""
+	}
+	out, _ := os.ReadFile(s.log)
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return fmt.Sprintf("\nthe server ended with exit code %d; its last lines:\n%s", s.proc.ExitCode(), strings.Join(lines[max(0, len(lines)-15):], "\n"))
 }
 
 func newStage(ctx context.Context, o options) (*stage, error) {
@@ -152,7 +163,7 @@ func (b *stage) launch(name string, cmd *exec.Cmd, addr, probe string) (*server,
 	if err != nil {
 		return nil, err
 	}
-	s := &server{addr: addr, proc: proc}
+	s := &server{addr: addr, log: log.Name(), proc: proc}
 	for time.Since(begin) < 30*time.Second {
 		if proc.Exited() {
 			out, _ := os.ReadFile(log.Name())
