@@ -56,6 +56,7 @@ type contextKey int
 const (
 	principalKey contextKey = iota
 	clientKey
+	demandKey
 )
 
 // WithPrincipal returns a context of a request that acts for p.

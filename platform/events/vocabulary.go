@@ -21,6 +21,9 @@ func (UserChanged) Name() string { return "identity.user.changed" }
 // UserDeleted says that an account is gone; whatever belongs to it goes with it.
 type UserDeleted struct {
 	UserID string `json:"user_id"`
+	// Email is the address that the account had, for in-transaction subscribers that must
+	// forget it. It is in no queue.
+	Email string `json:"-"`
 }
 
 // Name returns identity.user.deleted.
@@ -65,8 +68,16 @@ type Fact struct {
 	Success bool `json:"success"`
 	// ErrorType is the error type that the client was answered with, if any.
 	ErrorType string `json:"error_type,omitempty"`
-	// Metadata says more. It never holds secrets.
+	// Metadata says more. It never holds secrets, and nothing that describes a person: it
+	// is kept for ever.
 	Metadata map[string]string `json:"metadata,omitempty"`
+	// Personal is metadata that describes a person, such as an email address. It can be
+	// erased without making the trail invalid.
+	Personal map[string]string `json:"personal,omitempty"`
+	// PersonalOf is the user whom Personal describes. When it is empty, an "email" in
+	// Personal is that of somebody without an account, which is forgotten together with an
+	// account that gets that address; anything else describes the actor.
+	PersonalOf string `json:"personal_of,omitempty"`
 }
 
 // Name returns security.fact.

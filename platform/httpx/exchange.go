@@ -32,6 +32,8 @@ type exchange struct {
 	tokenSent bool
 	// token is the session token that the request was let in by.
 	token string
+	// stream is which of the operation's Streams the client prefers; empty for JSON.
+	stream string
 	// body is the request body, once it was read.
 	body []byte
 	out  outcome

@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"github.com/authy2/backend/platform/authn"
@@ -17,6 +18,9 @@ const (
 	SignedIn Access = iota
 	// Public needs nothing. A token that is sent along is not looked at.
 	Public
+	// MaybeSignedIn needs nothing either, but knows a caller who is signed in. A bearer token
+	// that is sent along must be valid; a cookie whose session is over is overlooked.
+	MaybeSignedIn
 )
 
 // Operation declares one operation of the REST API. Everything the system does with
@@ -30,6 +34,15 @@ type Operation struct {
 	Access Access
 	// ComplianceOnly lets sessions in that may only be used to enroll a factor.
 	ComplianceOnly bool
+	// Permission is what the caller's role in an organization must grant, empty for
+	// operations that have nothing to do with one. The handler, who knows the organization,
+	// has it judged by an [authn.Authorizer] in the statement that does the work; an answer
+	// of success to a demand that was never judged is a 500. Such an operation is mounted
+	// only where there is an Authorizer.
+	Permission authn.Permission
+	// Streams are the media types that the operation can answer with besides JSON, such as
+	// text/csv, when Accept prefers one of them. See [Accepted] and Reply.Stream.
+	Streams []string
 	// Limits are names of rate limits counted by client address before the handler runs.
 	Limits []string
 	// Status is the success status; 0 means 200.
@@ -71,6 +84,21 @@ type Reply[O any] struct {
 	SignOut bool
 	// Page is set for lists.
 	Page *Page
+	// Stream, when set, is written in place of the envelope. Only operations that declare
+	// Streams may set it.
+	Stream *Stream
+}
+
+// Stream is an answer that is written while it is made, of a size that nobody knows and
+// memory does not hold.
+type Stream struct {
+	// Media is one of the operation's Streams.
+	Media string
+	// Filename is what a browser saves it as.
+	Filename string
+	// Write writes the body. An error before the first byte is answered like any other;
+	// after it the connection is cut, so that half an answer does not pass for a whole one.
+	Write func(ctx context.Context, w io.Writer) error
 }
 
 // OK answers with data.
