@@ -103,6 +103,34 @@ func prepared(ctx context.Context) context.Context {
 // In returns the statement for use in tx.
 func (s *Stmt) In(tx bun.Tx) TxStmt { return TxStmt{query: s.query, tx: tx.Tx} }
 
+// Runner runs a prepared statement: through the read pool, or inside a transaction.
+type Runner interface {
+	// QueryRow reads one row, which must be scanned.
+	QueryRow(ctx context.Context, args ...any) Row
+	// Query calls each for every row; each reads the row with scan and runs no statement.
+	Query(ctx context.Context, each func(scan func(dest ...any) error) error, args ...any) error
+	// Exec runs a writing statement.
+	Exec(ctx context.Context, args ...any) (sql.Result, error)
+}
+
+var (
+	_ Runner = (*Stmt)(nil)
+	_ Runner = TxStmt{}
+)
+
+// On returns the statement for use through on: inside it when it is a transaction, through
+// the pool when it is anything else.
+func (s *Stmt) On(on bun.IDB) Runner {
+	switch tx := on.(type) {
+	case bun.Tx:
+		return s.In(tx)
+	case *bun.Tx:
+		return s.In(*tx)
+	default:
+		return s
+	}
+}
+
 // TxStmt is a prepared statement inside a transaction.
 type TxStmt struct {
 	query string

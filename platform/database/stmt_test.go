@@ -76,6 +76,40 @@ func TestStmt(t *testing.T) {
 	})
 }
 
+// A statement on a transaction sees what only that transaction sees; on anything else it
+// reads through the pool.
+func TestStmtOn(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, b platformtest.Backend) {
+		add := b.DB.Prepare("INSERT INTO things (id, name, n, data) VALUES (?, 'x', ?, ?)")
+		total := b.DB.Prepare("SELECT count(*) FROM things WHERE n >= ?")
+		count := func(ctx context.Context, on bun.IDB) (n int) {
+			if err := total.On(on).QueryRow(ctx, 0).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		err := b.DB.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			if _, err := add.On(tx).Exec(ctx, "a", 1, []byte{1}); err != nil {
+				return err
+			}
+			if n, m := count(ctx, tx), count(ctx, &tx); n != 1 || m != 1 {
+				t.Errorf("the transaction sees %d and %d rows", n, m)
+			}
+			if n := count(t.Context(), b.DB.Read()); n != 0 {
+				t.Errorf("the pool sees %d rows before the commit", n)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t.Context(), b.DB.Read()); n != 1 {
+			t.Errorf("the pool sees %d rows", n)
+		}
+	})
+}
+
 // TestStmtIsPreparedOnTheServer looks for the statement where PostgreSQL lists those of a
 // session, and checks that ad-hoc statements leave none behind.
 func TestStmtIsPreparedOnTheServer(t *testing.T) {
