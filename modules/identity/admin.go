@@ -135,21 +135,28 @@ func (a *Admin) SetPassword(ctx context.Context, name string, password secret.St
 	})
 }
 
-// Delete ends a user's account like the user would, without asking for a password.
+// Delete ends a user's account like the user would, without asking for a password. A veto
+// of a [UserDeletionGuard] is returned as it is.
 func (a *Admin) Delete(ctx context.Context, name string) error {
 	s := a.service
 	found, err := a.find(ctx, name)
 	if err != nil {
 		return err
 	}
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := s.store.holdUser(ctx, tx, found.ID)
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		held, err := s.store.holdDoomed(ctx, tx, found.ID)
 		if database.IsNotFound(err) {
 			return apperr.ErrNotFound
 		}
 		if err != nil {
 			return err
 		}
-		return s.remove(ctx, tx, found.ID, "")
+		return s.remove(ctx, tx, held.userRow, "")
 	})
+	if err != nil {
+		f := about(ActionDelete, found.ID)
+		f.ActorID = ""
+		s.refusal(ctx, f, err)
+	}
+	return err
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -189,15 +191,19 @@ func printUser(c *cobra.Command, u User) error {
 	return err
 }
 
-// explain turns an error for clients into one for a terminal: with its complaints.
+// explain turns an error for clients into one for a terminal: with what else a client would
+// be told, in the order of the names.
 func explain(err error) error {
 	var public *apperr.Error
 	if !errors.As(err, &public) || len(public.Details()) == 0 {
 		return err
 	}
 	var says []string
-	for field, messages := range public.Details() {
-		says = append(says, fmt.Sprintf("%s: %v", field, messages))
+	if public.Code() != apperr.CodeValidation {
+		says = append(says, public.Message())
+	}
+	for _, name := range slices.Sorted(maps.Keys(public.Details())) {
+		says = append(says, fmt.Sprintf("%s: %v", name, public.Details()[name]))
 	}
 	return errors.New(strings.Join(says, "; "))
 }

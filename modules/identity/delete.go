@@ -36,7 +36,7 @@ func (s *Service) delete(ctx context.Context, userID string, d Deletion) error {
 		return err
 	}
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		held, err := s.hold(ctx, tx, userID)
+		held, err := s.known(s.store.holdDoomed(ctx, tx, userID))
 		if err != nil {
 			return err
 		}
@@ -46,28 +46,28 @@ func (s *Service) delete(ctx context.Context, userID string, d Deletion) error {
 		if err := d.Precondition(held.etag()); err != nil {
 			return err
 		}
-		return s.remove(ctx, tx, userID, userID)
+		return s.remove(ctx, tx, held.userRow, userID)
 	})
 }
 
 // remove asks the guards, has every module remove what belongs to the user, who is held,
 // and removes the user. What is left is an id in identity_deletions.
-func (s *Service) remove(ctx context.Context, tx bun.Tx, userID, actorID string) error {
+func (s *Service) remove(ctx context.Context, tx bun.Tx, r userRow, actorID string) error {
 	for _, guard := range s.guards {
-		if err := guard.CheckUserDeletion(ctx, tx, userID); err != nil {
+		if err := guard.CheckUserDeletion(ctx, tx, r.ID); err != nil {
 			return err
 		}
 	}
-	if err := s.bus.Publish(ctx, tx, events.UserDeleted{UserID: userID}); err != nil {
+	if err := s.bus.Publish(ctx, tx, events.UserDeleted{UserID: r.ID, Email: r.Email}); err != nil {
 		return err
 	}
-	if err := s.store.delete(ctx, tx, userID, s.now()); err != nil {
+	if err := s.store.delete(ctx, tx, r.ID, s.now()); err != nil {
 		return err
 	}
-	if err := s.invalidation.Record(ctx, tx, stale(userID)); err != nil {
+	if err := s.invalidation.Record(ctx, tx, stale(r.ID)); err != nil {
 		return err
 	}
-	f := about(ActionDelete, userID)
+	f := about(ActionDelete, r.ID)
 	f.ActorID = actorID
 	return s.bus.Publish(ctx, tx, f)
 }

@@ -28,8 +28,9 @@ func NewDirectory(db *database.DB, passwords *crypto.Passwords, rehasher *Rehash
 
 // CheckPassword returns the account whose email and password these are, whatever its
 // status. An unknown email, an account without a password and a wrong password are the
-// same [apperr.ErrAuthentication] in the same time: each costs one look-up and one hash. A
-// right password whose stored form is outdated is hashed again in the background.
+// same [apperr.ErrAuthentication] in the same time: each costs one look-up and one hash. The
+// account beside that error has the UserID of whose password it was not, and nothing else:
+// it is for the audit trail, and no answer may depend on it. A right password whose stored form is outdated is hashed again in the background.
 func (d *Directory) CheckPassword(ctx context.Context, email string, password secret.String) (authn.Account, error) {
 	var found credential
 	if address, ok := ParseEmail(email); ok {
@@ -44,7 +45,7 @@ func (d *Directory) CheckPassword(ctx context.Context, email string, password se
 		return authn.Account{}, fmt.Errorf("identity: check a password: %w", err)
 	}
 	if !ok {
-		return authn.Account{}, errWrongPassword
+		return authn.Account{UserID: found.ID}, errWrongPassword
 	}
 	if outdated {
 		d.rehasher.later(found.ID, found.hash, password)

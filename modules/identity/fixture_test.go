@@ -50,6 +50,7 @@ type issuer struct {
 	mu       sync.Mutex
 	sessions map[string]*authn.Principal
 	ended    []events.CredentialChanged
+	gone     []events.UserDeleted
 }
 
 func (i *issuer) Enabled() bool { return !i.off }
@@ -121,6 +122,11 @@ func (i *issuer) subscriptions() []events.Subscription {
 			return nil
 		}),
 		events.On("test.forget_user", func(ctx context.Context, _ bun.Tx, e events.UserDeleted) error {
+			database.AfterCommit(ctx, func(context.Context) {
+				i.mu.Lock()
+				defer i.mu.Unlock()
+				i.gone = append(i.gone, e)
+			})
 			i.end(ctx, e.UserID, "")
 			return nil
 		}),
@@ -174,6 +180,7 @@ type house struct {
 	platformtest.Backend
 	*identity.Service
 	directory *identity.Directory
+	registrar *identity.Registrar
 	issuer    *issuer
 	facts     *facts
 	log       *invalidation.Log
@@ -209,6 +216,7 @@ func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *ho
 	h := &house{Backend: b, facts: &facts{}, issuer: s.issuer, passwords: passwords}
 	h.rehasher = identity.NewRehasher(b.DB, passwords, b.Log)
 	h.directory = identity.NewDirectory(b.DB, passwords, h.rehasher)
+	h.registrar = identity.NewRegistrar(b.DB, b.Clock, s.ids, passwords, rules, b.Bus)
 	h.log = invalidation.New(b.DB, clock.System{}, slog.New(slog.DiscardHandler), invalidation.Settings{})
 	h.issuer.directory, h.issuer.tokens = h.directory, s.tokens
 	exports := privacy.NewRegistry()

@@ -215,6 +215,15 @@ func TestDelete(t *testing.T) {
 		if f := h.facts.last(t); f.Action != identity.ActionDelete || f.Success {
 			t.Errorf("fact of the veto: %+v", f)
 		}
+		if err := identity.NewAdmin(h.Service).Delete(t.Context(), ann); !errors.Is(err, apperr.ErrConflict) {
+			t.Errorf("veto of an operator's deletion: %v", err)
+		}
+		if f := h.facts.last(t); f.Action != identity.ActionDelete || f.Success || f.ActorID != "" || f.ResourceID != p.UserID {
+			t.Errorf("fact of the second veto: %+v", f)
+		}
+		if _, _, err := run(t, h, "", "users", "delete", ann); err == nil || err.Error() != apperr.ErrConflict.Message()+"; organizations: [acme]" {
+			t.Errorf("an operator is told: %v", err)
+		}
 		if _, err := h.issuer.Authenticate(t.Context(), done.Session.Token.Reveal()); err != nil {
 			t.Fatalf("a deletion that was refused ended the session: %v", err)
 		}
@@ -224,6 +233,9 @@ func TestDelete(t *testing.T) {
 		}
 		if f := h.facts.last(t); f.Action != identity.ActionDelete || !f.Success {
 			t.Errorf("fact %+v", f)
+		}
+		if gone := h.issuer.gone; len(gone) != 1 || gone[0] != (events.UserDeleted{UserID: p.UserID, Email: ann}) {
+			t.Errorf("the others heard %+v", gone)
 		}
 		if _, err := h.check(t, ann, goodPass); !errors.Is(err, apperr.ErrAuthentication) {
 			t.Errorf("a log-in afterwards: %v", err)

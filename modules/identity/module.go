@@ -22,7 +22,7 @@ import (
 const Name = "identity"
 
 // Module is the entry of identity in the binary. The wiring gives it authn.SessionIssuer
-// and [DeletionGuards]; it gives [*Directory] and [*StatusGate].
+// and [DeletionGuards]; it gives [*Directory], [*Registrar] and [*StatusGate].
 func Module() kernel.Module {
 	return kernel.Define(kernel.Module{
 		Name:       Name,
@@ -33,7 +33,7 @@ func Module() kernel.Module {
 		return fx.Options(
 			fx.Supply(fx.Private, config),
 			fx.Provide(fx.Private, newRules, newRehasher, newService),
-			fx.Provide(NewDirectory, NewStatusGate),
+			fx.Provide(NewDirectory, NewRegistrar, NewStatusGate),
 			kernel.Contribute(newContribution),
 		)
 	})

@@ -77,9 +77,14 @@ func (s *Service) applyProfile(ctx context.Context, tx bun.Tx, r userRow, c Prof
 	return r, s.bus.Publish(ctx, tx, about(ActionUpdate, r.ID))
 }
 
-// hold holds the user of a session. One who is gone has no session any more either.
+// hold holds the user of a session.
 func (s *Service) hold(ctx context.Context, tx bun.Tx, userID string) (credential, error) {
-	held, err := s.store.holdUser(ctx, tx, userID)
+	return s.known(s.store.holdUser(ctx, tx, userID))
+}
+
+// known judges what became of holding the user of a session. One who is gone has no
+// session any more either.
+func (s *Service) known(held credential, err error) (credential, error) {
 	switch {
 	case database.IsNotFound(err):
 		return held, apperr.ErrInvalidToken

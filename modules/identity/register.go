@@ -3,10 +3,6 @@ package identity
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -16,9 +12,6 @@ import (
 	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/secret"
 )
-
-// maxName is the longest full name, in characters.
-const maxName = 255
 
 // Registration is what somebody who wants an account gives.
 type Registration struct {
@@ -52,7 +45,7 @@ func (s *Service) Register(ctx context.Context, in Registration) (Registered, er
 		return err
 	})
 	if err = s.resolve(ctx, err, r.ID); err != nil {
-		f := events.Fact{Action: ActionRegister, ResourceType: "user", Metadata: map[string]string{"email": email}}
+		f := events.Fact{Action: ActionRegister, ResourceType: "user", Personal: map[string]string{"email": email}}
 		s.refusal(ctx, f, err)
 		return Registered{}, err
 	}
@@ -69,51 +62,6 @@ func (s *Service) checkRegistration(in Registration) (string, error) {
 		return "", err
 	}
 	return email, apperr.Fields(complaints)
-}
-
-// complaints returns the normalized email and what is wrong with a registration, by field.
-func (s *Service) complaints(in Registration) (string, map[string][]string, error) {
-	complaints := map[string][]string{}
-	email, ok := ParseEmail(in.Email)
-	if !ok {
-		complaints["email"] = []string{"Not a valid email address."}
-	}
-	if !validName(in.FullName) {
-		complaints["full_name"] = []string{fmt.Sprintf("Must be at most %d characters without control characters.", maxName)}
-	}
-	err := s.checkNew(complaints, "password", in.Password, in.Confirm, email)
-	return email, complaints, err
-}
-
-// validName reports whether a full name can be stored and shown. Clients' names were judged
-// by the document before; those of the command line were not.
-func validName(s string) bool {
-	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= maxName && !strings.ContainsFunc(s, unicode.IsControl)
-}
-
-// checkNew adds what is wrong with a new password in the field and its confirmation.
-func (s *Service) checkNew(complaints map[string][]string, field string, password, confirm secret.String, email string) error {
-	wrong, err := s.rules.Check(password, email)
-	if err != nil {
-		return err
-	}
-	if len(wrong) > 0 {
-		complaints[field] = wrong
-	}
-	if !samePassword(password, confirm) {
-		complaints[field+"_confirm"] = []string{"The passwords do not match."}
-	}
-	return nil
-}
-
-// newUser returns the row of a new, active user.
-func (s *Service) newUser(email, fullName string) *userRow {
-	now := s.now()
-	r := &userRow{ID: s.ids.New(), Email: email, Status: StatusActive, CredentialVersion: 1, Version: 1, CreatedAt: now, UpdatedAt: now}
-	if fullName != "" {
-		r.FullName = &fullName
-	}
-	return r
 }
 
 // create adds the user, tells everybody, and completes the sign-in.
@@ -134,20 +82,6 @@ func (s *Service) create(ctx context.Context, tx bun.Tx, r *userRow, hash string
 		done.Session, done.Account = outcome.Session, outcome.Session.Account
 	}
 	return done, nil
-}
-
-// announce adds the user and publishes that they exist. actorID is who made them; empty
-// for an operator.
-func (s *Service) announce(ctx context.Context, tx bun.Tx, r *userRow, hash, actorID string) error {
-	if err := s.store.add(ctx, tx, r, hash); err != nil {
-		return err
-	}
-	if err := s.bus.Publish(ctx, tx, events.UserRegistered{UserID: r.ID, Email: r.Email}); err != nil {
-		return err
-	}
-	f := about(ActionRegister, r.ID)
-	f.ActorID = actorID
-	return s.bus.Publish(ctx, tx, f)
 }
 
 // resolve finds out what became of a transaction whose commit was not answered, by the id

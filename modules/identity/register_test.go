@@ -47,7 +47,7 @@ func TestRegister(t *testing.T) {
 		if !errors.Is(err, identity.ErrEmailTaken) || apperr.From(err).Kind() != apperr.Conflict {
 			t.Errorf("a second registration: %v", err)
 		}
-		if f := h.facts.last(t); f.Success || f.ErrorType != "CONFLICT" || f.ActorID != "" {
+		if f := h.facts.last(t); f.Success || f.ErrorType != "CONFLICT" || f.ActorID != "" || len(f.Metadata) != 0 || f.Personal["email"] == "" {
 			t.Errorf("fact of the refusal: %+v", f)
 		}
 	})

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"log/slog"
-	"time"
 
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/clock"
@@ -37,13 +36,9 @@ type Parts struct {
 
 // Service is what people do with their own account.
 type Service struct {
+	*Registrar
+
 	db           *database.DB
-	store        *store
-	clock        clock.Clock
-	ids          id.Source
-	passwords    *crypto.Passwords
-	rules        *Rules
-	bus          *events.Bus
 	invalidation *invalidation.Log
 	guard        *ratelimit.Guard
 	issuer       authn.SessionIssuer
@@ -55,13 +50,10 @@ type Service struct {
 // NewService returns the use cases. It does no I/O.
 func NewService(p Parts) *Service {
 	return &Service{
-		db: p.DB, store: newStore(p.DB), clock: p.Clock, ids: p.IDs, passwords: p.Passwords, rules: p.Rules, bus: p.Bus,
-		invalidation: p.Invalidation, guard: p.Guard, issuer: p.Issuer, guards: p.Guards, exports: p.Exports, log: p.Log,
+		Registrar: NewRegistrar(p.DB, p.Clock, p.IDs, p.Passwords, p.Rules, p.Bus), db: p.DB, invalidation: p.Invalidation,
+		guard: p.Guard, issuer: p.Issuer, guards: p.Guards, exports: p.Exports, log: p.Log,
 	}
 }
-
-// now is the time as it is stored.
-func (s *Service) now() time.Time { return database.Canonical(s.clock.Now()) }
 
 // stale says that what is remembered of a user must be read again.
 func stale(userID string) invalidation.Entry {

@@ -24,7 +24,8 @@ type store struct {
 	db *database.DB
 
 	byEmail, byID, credentialByID       *database.Stmt
-	hold, page                          *database.Stmt
+	hold, holdAlone, keep               *database.Stmt
+	page, person, deleted               *database.Stmt
 	insert, signIn, setPassword, rehash *database.Stmt
 	setProfile, setStatus               *database.Stmt
 	remove, mark                        *database.Stmt
@@ -32,8 +33,11 @@ type store struct {
 
 func newStore(db *database.DB) *store {
 	hold := `SELECT ` + columns + `, coalesce(password_hash, '') FROM identity_users WHERE id = ?`
+	holdAlone, keep := hold, `SELECT id FROM identity_users WHERE id = ?`
 	if db.Dialect() == database.PostgreSQL {
-		hold += ` FOR UPDATE`
+		hold += ` FOR NO KEY UPDATE`
+		holdAlone += ` FOR UPDATE`
+		keep += ` FOR KEY SHARE`
 	}
 	return &store{
 		db:             db,
@@ -41,9 +45,14 @@ func newStore(db *database.DB) *store {
 		byID:           db.Prepare(`SELECT ` + columns + ` FROM identity_users WHERE id = ?`),
 		credentialByID: db.Prepare(`SELECT ` + columns + `, coalesce(password_hash, '') FROM identity_users WHERE id = ?`),
 		hold:           db.Prepare(hold),
-		page:           db.Prepare(`SELECT ` + columns + ` FROM identity_users WHERE id > ? ORDER BY id LIMIT ?`),
+		holdAlone:      db.Prepare(holdAlone),
+		keep:           db.Prepare(keep),
+		person:         db.Prepare(`SELECT ` + personColumns + ` FROM identity_users WHERE email = ?`),
+		deleted: db.Prepare(`SELECT deleted_at, user_id FROM identity_deletions WHERE (deleted_at, user_id) > (?, ?)
+	ORDER BY deleted_at, user_id LIMIT ?`),
+		page: db.Prepare(`SELECT ` + columns + ` FROM identity_users WHERE id > ? ORDER BY id LIMIT ?`),
 		insert: db.Prepare(`INSERT INTO identity_users (id, email, full_name, status, password_hash, password_changed_at,
-	email_verified, credential_version, version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, FALSE, 1, 1, ?, ?)`),
+	email_verified, credential_version, version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1, ?, ?)`),
 		signIn: db.Prepare(`UPDATE identity_users SET last_login_at = ?, last_login_ip = ? WHERE id = ? RETURNING ` + columns),
 		setPassword: db.Prepare(`UPDATE identity_users SET password_hash = ?, password_changed_at = ?,
 	credential_version = credential_version + 1 WHERE id = ? AND credential_version = ?`),
@@ -112,16 +121,27 @@ func (s *store) findCredential(ctx context.Context, id string) (credential, erro
 }
 
 // holdUser returns a user and holds the row until tx ends: nobody else signs them in,
-// changes or deletes them meanwhile.
+// changes or deletes them meanwhile. Whoever keeps them from being deleted does not wait.
 func (s *store) holdUser(ctx context.Context, tx bun.Tx, id string) (credential, error) {
+	return s.held(ctx, tx, s.hold, id)
+}
+
+// holdDoomed holds a user who is to be deleted: it waits for everybody who keeps them, and
+// whoever would keep them waits.
+func (s *store) holdDoomed(ctx context.Context, tx bun.Tx, id string) (credential, error) {
+	return s.held(ctx, tx, s.holdAlone, id)
+}
+
+func (s *store) held(ctx context.Context, tx bun.Tx, hold *database.Stmt, id string) (credential, error) {
 	var c credential
-	err := scanUser(s.hold.In(tx).QueryRow(ctx, id), &c.userRow, &c.hash)
+	err := scanUser(hold.In(tx).QueryRow(ctx, id), &c.userRow, &c.hash)
 	return c, err
 }
 
 // add inserts a user. A taken address is [ErrEmailTaken].
 func (s *store) add(ctx context.Context, tx bun.Tx, r *userRow, hash string) error {
-	_, err := s.insert.In(tx).Exec(ctx, r.ID, r.Email, r.FullName, r.Status, hash, r.CreatedAt, r.CreatedAt, r.UpdatedAt)
+	_, err := s.insert.In(tx).Exec(ctx, r.ID, r.Email, r.FullName, r.Status, hash, r.CreatedAt, r.EmailVerified,
+		r.CreatedAt, r.UpdatedAt)
 	if database.IsUnique(err, emailKey) {
 		return ErrEmailTaken
 	}

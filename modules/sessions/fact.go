@@ -57,15 +57,17 @@ func signedIn(a authn.Attempt, sessionID string) events.Fact {
 	}
 }
 
-// notSignedIn is the fact of a refused password log-in. userID is empty when the
-// password was wrong: whose account that would have been is known by the email alone.
-func notSignedIn(userID, email string, err error) events.Fact {
+// notSignedIn is the fact of a refused password log-in on an account, by its owner where
+// they are known to be the actor: their password was right. Whoever guessed wrong is
+// unknown; accountID is empty too when the email has no account, which is then all there
+// is to say whose it would have been.
+func notSignedIn(actorID, accountID, email string, err error) events.Fact {
 	f := events.Fact{
-		Action: ActionLogin, ActorID: userID, ResourceType: "user", ResourceID: userID,
+		Action: ActionLogin, ActorID: actorID, ResourceType: "user", ResourceID: accountID,
 		ErrorType: string(apperr.From(err).Code()), Metadata: map[string]string{"flow": string(authn.FlowPassword)},
 	}
-	if userID == "" {
-		f.Metadata["email"] = email
+	if accountID == "" {
+		f.Personal = map[string]string{"email": email}
 	}
 	return f
 }

@@ -96,10 +96,15 @@ func (p *people) account(email string) authn.Account {
 func (p *people) CheckPassword(_ context.Context, email string, password secret.String) (authn.Account, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if found, ok := p.byEmail[strings.ToLower(email)]; ok && found.password == password.Reveal() {
+	found, ok := p.byEmail[strings.ToLower(email)]
+	switch {
+	case !ok:
+		return authn.Account{}, apperr.ErrAuthentication
+	case found.password != password.Reveal():
+		return authn.Account{UserID: found.account.UserID}, apperr.ErrAuthentication
+	default:
 		return found.account, nil
 	}
-	return authn.Account{}, apperr.ErrAuthentication
 }
 
 func (p *people) RecordSignIn(_ context.Context, _ bun.Tx, userID string, _ time.Time, _ authn.Client) (authn.Account, error) {

@@ -32,7 +32,7 @@ func (s *Service) Login(ctx context.Context, in PasswordLogin) (authn.Outcome, e
 	account, err := s.credentials.CheckPassword(ctx, in.Email, in.Password)
 	if err != nil {
 		if errors.Is(err, apperr.ErrAuthentication) {
-			s.refusal(ctx, notSignedIn("", in.Email, err))
+			s.refusal(ctx, notSignedIn("", account.UserID, in.Email, err))
 		} else {
 			attempt.Release(ctx) // nothing was checked
 		}
@@ -49,7 +49,7 @@ func (s *Service) Login(ctx context.Context, in PasswordLogin) (authn.Outcome, e
 	if err != nil {
 		attempt.Release(ctx) // the password was right: this was no guess
 		if e := apperr.From(err); e.Kind() != apperr.Internal && e.Kind() != apperr.Unavailable {
-			s.refusal(ctx, notSignedIn(account.UserID, in.Email, err))
+			s.refusal(ctx, notSignedIn(account.UserID, account.UserID, in.Email, err))
 		}
 		return authn.Outcome{}, err
 	}

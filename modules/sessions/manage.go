@@ -44,7 +44,7 @@ func (s *Service) endOne(ctx context.Context, p *authn.Principal, sessionID, rea
 }
 
 // RevokeAll ends the sessions of p's user, except p's own unless includeCurrent, and
-// returns how many it ended.
+// returns how many it ended. The trail shows that they asked, also when none was left.
 func (s *Service) RevokeAll(ctx context.Context, p *authn.Principal, includeCurrent bool) (revoked int, err error) {
 	except := p.SessionID
 	if includeCurrent {
@@ -52,7 +52,7 @@ func (s *Service) RevokeAll(ctx context.Context, p *authn.Principal, includeCurr
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		revoked, err = s.endAll(ctx, tx, p.UserID, except, ReasonRevokedAll)
-		if err != nil || revoked == 0 {
+		if err != nil {
 			return err
 		}
 		return s.fact(ctx, tx, ended(ActionRevoke, p.UserID, "user", p.UserID, ReasonRevokedAll, revoked))
@@ -146,6 +146,12 @@ func (s *Service) AfterRestore(ctx context.Context, progress func(revoked int64)
 		progress(total)
 	}
 	if err := s.forgetCached(ctx); err != nil {
+		return total, err
+	}
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return s.fact(ctx, tx, ended(ActionRevoke, "", "session", "", ReasonRestored, int(total)))
+	})
+	if err != nil {
 		return total, err
 	}
 	return total, s.log.WaitSeen(ctx)

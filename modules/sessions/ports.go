@@ -13,7 +13,9 @@ import (
 // Credentials checks passwords. identity's Directory is one.
 type Credentials interface {
 	// CheckPassword returns the account whose email and password these are. Unknown
-	// email and wrong password are the same apperr.ErrAuthentication in the same time.
+	// email and wrong password are the same apperr.ErrAuthentication in the same time; the
+	// account beside that error names the account whose password it was not, by UserID
+	// alone, and no answer may depend on it.
 	CheckPassword(ctx context.Context, email string, password secret.String) (authn.Account, error)
 }
 

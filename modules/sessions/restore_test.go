@@ -32,6 +32,13 @@ func TestRule10RestoredBackupRevivesNothing(t *testing.T) {
 		if told != 2 {
 			t.Errorf("progress told of %d", told)
 		}
+		shown := r.facts.list()
+		for i, want := range []string{"2", "0"} {
+			f := shown[len(shown)-2+i]
+			if f.Action != sessions.ActionRevoke || f.Metadata["reason"] != sessions.ReasonRestored || f.Metadata["sessions"] != want {
+				t.Errorf("the trail shows %+v, want %s sessions", f, want)
+			}
+		}
 		platformtest.Eventually(t, waitForTail, "the new epoch", func() bool { return r.log.Epoch() != epoch })
 		r.refuses(t, s, apperr.ErrInvalidToken)
 		r.refuses(t, other, apperr.ErrInvalidToken)

@@ -130,11 +130,14 @@ func (s *Service) endAll(ctx context.Context, tx bun.Tx, userID, except, reason 
 func (s *Service) finishRow(ctx context.Context, h hash, r *row) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		now := instant(s.clock.Now())
-		ended, err := s.store.finish(ctx, tx, r.ID, now)
-		if err != nil || !ended {
+		done, err := s.store.finish(ctx, tx, r.ID, now)
+		if err != nil || !done {
 			return err
 		}
 		s.noteCache(ctx, "keep a tombstone", s.tombs.seal(ctx, key(s.log.Epoch(), h), now, r.Cap))
-		return s.log.Record(ctx, tx, invalidation.Entry{Kind: kindSession, Subject: r.ID})
+		if err := s.log.Record(ctx, tx, invalidation.Entry{Kind: kindSession, Subject: r.ID}); err != nil {
+			return err
+		}
+		return s.fact(ctx, tx, ended(ActionRevoke, "", "session", r.ID, ReasonFinished, 1))
 	})
 }

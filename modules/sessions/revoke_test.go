@@ -74,6 +74,13 @@ func TestRevokeAllKeepsTheCurrentOneUnlessAsked(t *testing.T) {
 			r.refuses(t, s, apperr.ErrInvalidToken)
 		}
 		r.accepts(t, mine)
+		facts := len(r.facts.list())
+		if n, err := r.RevokeAll(t.Context(), p, false); err != nil || n != 0 {
+			t.Fatalf("revoked %d, %v", n, err)
+		}
+		if got := r.facts.list()[facts:]; len(got) != 1 || got[0].Action != sessions.ActionRevoke || got[0].Metadata["sessions"] != "0" {
+			t.Errorf("of a wish that ended nothing the trail shows %+v", got)
+		}
 		if n, err := r.RevokeAll(t.Context(), p, true); err != nil || n != 1 {
 			t.Fatalf("revoked %d, %v", n, err)
 		}
@@ -126,6 +133,10 @@ func TestRule3ReaderFinishesWhatADeadRevokerBegan(t *testing.T) {
 		second.refuses(t, s, apperr.ErrInvalidToken)
 		if got, _ := r.row(t, s.ID); got.Status != "REVOKED" || *got.RevokedReason != sessions.ReasonFinished {
 			t.Fatalf("the reader left the row as %+v", got)
+		}
+		told := second.facts.list()
+		if f := told[len(told)-1]; f.Action != sessions.ActionRevoke || f.ResourceID != s.ID || f.Metadata["reason"] != sessions.ReasonFinished {
+			t.Errorf("the trail shows %+v", f)
 		}
 		r.refuses(t, s, apperr.ErrInvalidToken)
 		r.lose(t, b, s) // even the tombstone

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -323,9 +324,9 @@ func TestFactsOfSigningInAndOut(t *testing.T) {
 		}
 		uid, cid := r.people.account(bob).UserID, r.people.account(carol).UserID
 		want := []events.Fact{
-			{Action: "user.login", ErrorType: "AUTHENTICATION_ERROR", Metadata: map[string]string{"email": bob}},
-			{Action: "user.login", ErrorType: "AUTHENTICATION_ERROR", Metadata: map[string]string{"email": "nobody@acme-corp.com"}},
-			{Action: "user.login", ErrorType: "AUTHORIZATION_ERROR", ActorID: cid},
+			{Action: "user.login", ErrorType: "AUTHENTICATION_ERROR", ResourceType: "user", ResourceID: uid},
+			{Action: "user.login", ErrorType: "AUTHENTICATION_ERROR", ResourceType: "user", Personal: map[string]string{"email": "nobody@acme-corp.com"}},
+			{Action: "user.login", ErrorType: "AUTHORIZATION_ERROR", ActorID: cid, ResourceType: "user", ResourceID: cid},
 			{Action: "user.login", Success: true, ActorID: uid},
 			{Action: "user.logout", Success: true, ActorID: uid},
 			{Action: "session.create", Success: true, ActorID: uid},
@@ -336,10 +337,13 @@ func TestFactsOfSigningInAndOut(t *testing.T) {
 		}
 		for i, w := range want {
 			g := got[i]
-			if g.Action != w.Action || g.Success != w.Success || g.ErrorType != w.ErrorType || g.ActorID != w.ActorID || g.Metadata["email"] != w.Metadata["email"] {
+			if g.Action != w.Action || g.Success != w.Success || g.ErrorType != w.ErrorType || g.ActorID != w.ActorID || !maps.Equal(g.Personal, w.Personal) {
 				t.Errorf("fact %d is %+v, want %+v", i, g, w)
 			}
-			for _, v := range g.Metadata {
+			if w.ResourceType != "" && (g.ResourceType != w.ResourceType || g.ResourceID != w.ResourceID) {
+				t.Errorf("fact %d is on %s %q, want %s %q", i, g.ResourceType, g.ResourceID, w.ResourceType, w.ResourceID)
+			}
+			for _, v := range slices.Concat(slices.Collect(maps.Values(g.Metadata)), slices.Collect(maps.Values(g.Personal))) {
 				if strings.Contains(v, bobPassword) || strings.Contains(v, out.Session.Token.Reveal()) {
 					t.Errorf("fact %d holds a secret", i)
 				}
