@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/uptrace/bun"
+
+	"github.com/authy2/backend/platform/apperr"
 )
 
 // Permission is the name of something that a role in an organization may grant, such as
@@ -55,6 +57,15 @@ type Authorizer interface {
 	// through db, a transaction or the read pool, in one statement, and meets the demand
 	// of the request in ctx (see [Demand]).
 	Authorize(ctx context.Context, db bun.IDB, userID, organizationID string, need Permission) (Membership, error)
+}
+
+// NoAuthorizer is the Authorizer of a system without organizations. The kernel leaves out
+// every operation that needs a permission then, so it is never asked.
+type NoAuthorizer struct{}
+
+// Authorize knows no organization: nobody is a member of any.
+func (NoAuthorizer) Authorize(context.Context, bun.IDB, string, string, Permission) (Membership, error) {
+	return Membership{}, apperr.ErrNotFound
 }
 
 // Demand is the permission that the operation of a request declares. Whoever judges it

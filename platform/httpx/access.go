@@ -11,7 +11,8 @@ import (
 var errCompliance = apperr.New(apperr.Forbidden, apperr.CodeMFAComplianceNeeded,
 	"Set up the second factor that your organization requires first.").With("overall_status", "suspended")
 
-// admit decides whether the caller may use the operation, and notes who it is.
+// admit decides whether the caller may use the operation, and notes who it is. Where a
+// caller may be anonymous, everything but a wrong Authorization header leaves them that.
 func (r *route) admit(ex *exchange) error {
 	if r.Access == Public {
 		return nil
@@ -26,6 +27,8 @@ func (r *route) admit(ex *exchange) error {
 		ex.tokenSent = true
 	} else if token = r.api.cookie.read(header); token != "" {
 		byCookie = true
+	} else if r.Access == MaybeSignedIn {
+		return nil
 	} else {
 		return apperr.ErrAuthRequired
 	}
@@ -34,15 +37,21 @@ func (r *route) admit(ex *exchange) error {
 	}
 	p, err := r.api.deps.Authenticator.Authenticate(ex.ctx, token)
 	if err != nil {
+		if r.Access == MaybeSignedIn && byCookie && apperr.From(err).Kind() == apperr.Unauthenticated {
+			return nil // browsers keep cookies longer than sessions last
+		}
 		return err
+	}
+	if p.ComplianceOnly && !r.ComplianceOnly {
+		if r.Access == MaybeSignedIn {
+			return nil
+		}
+		return errCompliance
 	}
 	if p.ByCookie != byCookie {
 		own := *p // it may be shared with other requests
 		own.ByCookie = byCookie
 		p = &own
-	}
-	if p.ComplianceOnly && !r.ComplianceOnly {
-		return errCompliance
 	}
 	ex.principal = p
 	ex.token = token

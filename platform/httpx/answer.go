@@ -26,9 +26,8 @@ type answer struct {
 	body       []byte
 }
 
-// write sends the answer.
-func (an *answer) write(c *gin.Context) {
-	h := c.Writer.Header()
+// header sets the headers that differ between answers, but for those of the body.
+func (an *answer) header(h http.Header) {
 	set := func(name, value string) {
 		if value != "" {
 			h[name] = []string{value}
@@ -42,6 +41,12 @@ func (an *answer) write(c *gin.Context) {
 	if len(an.cookies) > 0 {
 		h["Set-Cookie"] = an.cookies
 	}
+}
+
+// write sends the answer.
+func (an *answer) write(c *gin.Context) {
+	h := c.Writer.Header()
+	an.header(h)
 	if an.status == http.StatusNotModified {
 		c.Status(an.status)
 		c.Writer.WriteHeaderNow()
@@ -57,6 +62,10 @@ func (an *answer) write(c *gin.Context) {
 
 // succeed answers an exchange whose handler replied.
 func (a *API) succeed(ex *exchange) {
+	if ex.out.Stream != nil {
+		a.stream(ex)
+		return
+	}
 	buf := a.encoder.buffer()
 	defer a.encoder.release(buf)
 	an, err := a.success(ex, buf)
@@ -67,20 +76,29 @@ func (a *API) succeed(ex *exchange) {
 	an.write(ex.gin)
 }
 
-// success makes the answer of an exchange whose handler replied. Its body lies in buf.
-func (a *API) success(ex *exchange, buf *bytes.Buffer) (answer, error) {
+// opening makes the answer of an exchange whose handler replied, but for its body.
+func (a *API) opening(ex *exchange) answer {
 	out, r := &ex.out, ex.route
 	an := answer{status: r.Status, media: a.encoder.jsonType, location: out.Location, etag: out.ETag, cookies: a.cookies(ex)}
 	if r.safe && out.ETag != "" && noneMatch(ex.gin.Request.Header["If-None-Match"], out.ETag) {
 		an.status = http.StatusNotModified
+		return an
+	}
+	if out.Page != nil && out.Page.Next != "" {
+		an.link = a.nextLink(ex.gin.Request.URL, out.Page)
+	}
+	return an
+}
+
+// success makes the answer of an exchange whose handler replied. Its body lies in buf.
+func (a *API) success(ex *exchange, buf *bytes.Buffer) (answer, error) {
+	out, r, an := &ex.out, ex.route, a.opening(ex)
+	if an.status == http.StatusNotModified {
 		return an, nil
 	}
 	h := r.head
 	if out.Message != "" {
 		h = newHead(true, r.Status, out.Message)
-	}
-	if out.Page != nil && out.Page.Next != "" {
-		an.link = a.nextLink(ex.gin.Request.URL, out.Page)
 	}
 	if err := a.encoder.success(buf, h, ex.client.RequestID, out.data, out.Page); err != nil {
 		return answer{}, err
@@ -126,7 +144,19 @@ func (a *API) fail(ex *exchange, err error) {
 	}
 	public := apperr.From(err)
 	a.report(ex.gin.Request.Context(), ex.client, ex.route.Path, public)
+	a.noteDenial(ex, public)
 	a.writeFailure(ex.gin, public, ex.tokenSent, ex.client.RequestID)
+}
+
+// noteDenial tells of a caller who lacks the operation's permission. The handler's
+// transaction is over. Refusals before the handler ran are about something else.
+func (a *API) noteDenial(ex *exchange, err *apperr.Error) {
+	if a.deps.Denied == nil || err.Kind() != apperr.Forbidden || err.Code() != apperr.CodeAuthorization {
+		return
+	}
+	if demand := ex.demand(); demand != nil {
+		a.deps.Denied(ex.ctx, ex.route.ID, demand, err)
+	}
 }
 
 // refuse answers a request that reached no operation with an error.

@@ -75,6 +75,9 @@ func New(s Settings, d Deps) (*API, error) {
 	if s.BodyTimeout == 0 {
 		s.BodyTimeout = defaultBodyTimeout
 	}
+	if s.StallTimeout == 0 {
+		s.StallTimeout = defaultStallTimeout
+	}
 	a := &API{
 		settings: s, base: strings.TrimRight(s.PublicURL, "/"), deps: d, encoder: newEncoder(), templates: map[string]string{},
 		origins: newOrigins(public, s.CORSOrigins),

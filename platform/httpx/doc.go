@@ -11,6 +11,10 @@
 // the Idempotency-Key, and the handler. Huma binds the checked input to its Go type and
 // describes it; everything that clients see is written by [API] alone.
 //
+// An operation that declares a Permission carries an [authn.Demand] in its context. A
+// handler that succeeds without having had it judged is answered with a 500, and a member
+// who is refused is reported to Deps.Denied when the handler's transaction is over.
+//
 // What an input may use: the struct tags of huma (path, query, header, minLength, enum,
 // doc, …), [ID] for identifiers in paths, [PageQuery] for lists, [IfMatch] for changes,
 // [Optional] for members of a PATCH, and format:"multiline" for texts with line breaks.

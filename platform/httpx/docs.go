@@ -87,7 +87,8 @@ type docsGroup struct {
 // docsOperation is what the page shows of an operation.
 type docsOperation struct {
 	ID, Method, Path, Summary, About string
-	SignedIn                         bool
+	Access                           string
+	Streams                          []string
 	Parameters                       []docsField
 	Body                             []docsField
 	Answers                          []docsAnswer
@@ -132,7 +133,8 @@ func (a *API) docsModel() any {
 
 func (a *API) docsOperation(r *route) docsOperation {
 	o := docsOperation{
-		ID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary, About: strings.ReplaceAll(r.huma.Description, "`", ""), SignedIn: r.Access == SignedIn,
+		ID: r.ID, Method: r.Method, Path: r.Path, Summary: r.Summary, About: strings.ReplaceAll(r.huma.Description, "`", ""),
+		Access: r.needs(), Streams: r.Streams,
 	}
 	for _, p := range r.huma.Parameters {
 		o.Parameters = append(o.Parameters, docsField{Name: p.Name, In: p.In, Type: typeName(p.Schema), About: p.Description, Required: p.Required})
@@ -148,6 +150,19 @@ func (a *API) docsOperation(r *route) docsOperation {
 		o.Answers = append(o.Answers, docsAnswer{Status: status, About: res.Description})
 	}
 	return o
+}
+
+// needs says in a sentence who may call an operation.
+func (op Operation) needs() string {
+	switch {
+	case op.Permission != "":
+		return "Needs a session, and the permission " + string(op.Permission) + " in the organization."
+	case op.Access == SignedIn:
+		return "Needs a session."
+	case op.Access == MaybeSignedIn:
+		return "Needs no session, but knows one."
+	}
+	return "Needs no session."
 }
 
 func (a *API) docsBody(s *huma.Schema) []docsField {

@@ -68,16 +68,30 @@ func (a *API) describe(op Operation, input, payload reflect.Type) huma.Operation
 	if d.Description == "" {
 		d.Description = sentence(op.Summary)
 	}
-	if op.Access == SignedIn {
+	switch op.Access {
+	case SignedIn:
 		d.Security = []map[string][]string{{"bearer": {}}, {"cookie": {}}}
+	case MaybeSignedIn:
+		d.Security = []map[string][]string{{}, {"bearer": {}}, {"cookie": {}}}
+	case Public:
+	}
+	if op.Permission != "" {
+		d.Extensions = map[string]any{"x-permission": op.Permission}
 	}
 	data := registry.Schema(payload, true, op.ID+"Data")
 	media := &huma.MediaType{Schema: successSchema(op.Status, data, list)}
 	if op.ResultExample != nil {
 		media.Example = a.exampleOf(op, list)
 	}
+	content := map[string]*huma.MediaType{mediaJSON: media}
+	for _, s := range op.Streams {
+		content[s] = &huma.MediaType{Schema: text("")}
+		if example, ok := op.StreamExamples[s]; ok {
+			content[s].Example = example
+		}
+	}
 	d.Responses[strconv.Itoa(op.Status)] = &huma.Response{
-		Description: sentence(op.Summary), Headers: successHeaders(op, list), Content: map[string]*huma.MediaType{mediaJSON: media},
+		Description: sentence(op.Summary), Headers: successHeaders(op, list), Content: content,
 	}
 	if op.Tagged && op.Method == http.MethodGet {
 		d.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{
@@ -101,8 +115,18 @@ func (a *API) describe(op Operation, input, payload reflect.Type) huma.Operation
 // statuses are the error statuses that an operation may answer with, in order.
 func (op Operation) statuses() []int {
 	all := []int{http.StatusBadRequest, http.StatusInternalServerError, http.StatusServiceUnavailable}
-	if op.Access == SignedIn {
+	switch op.Access {
+	case SignedIn:
 		all = append(all, http.StatusUnauthorized, http.StatusForbidden)
+	case MaybeSignedIn:
+		all = append(all, http.StatusUnauthorized)
+		if op.Method != http.MethodGet { // by cookie from a foreign page
+			all = append(all, http.StatusForbidden)
+		}
+	case Public:
+	}
+	if op.Permission != "" {
+		all = append(all, http.StatusForbidden, http.StatusNotFound)
 	}
 	if op.Method != http.MethodGet {
 		all = append(all, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
@@ -129,6 +153,10 @@ func successHeaders(op Operation, list bool) map[string]*huma.Param {
 	}
 	if list {
 		h["Link"] = &huma.Param{Description: "The next page (RFC 8288)", Schema: text("")}
+	}
+	if len(op.Streams) > 0 {
+		h["Vary"] = &huma.Param{Description: "Accept is among them: it chooses the form", Schema: text("")}
+		h["Content-Disposition"] = &huma.Param{Description: "The file name of an answer that is not JSON (RFC 6266)", Schema: text("")}
 	}
 	if len(op.Limits) > 0 {
 		maps.Copy(h, limitHeaders())

@@ -77,10 +77,16 @@ func TestMountRefuses(t *testing.T) {
 		ID httpx.ID `path:"id"`
 	}
 	nothing := func(context.Context, *struct{ hidden }) (*httpx.Reply[httpx.Empty], error) { return nil, nil }
+	plain := func(context.Context, *struct{}) (*httpx.Reply[httpx.Empty], error) { return nil, nil }
 	for name, e := range map[string]httpx.Endpoint{
 		"unbound path parameter": httpx.Op(httpx.Operation{ID: "a", Method: "GET", Path: "/api/v1/a/{id}"}, nothing),
 		"twice":                  httpx.Op(httpx.Operation{ID: "b", Method: "GET", Path: "/api/v1/things"}, nothing),
 		"no method":              httpx.Op(httpx.Operation{ID: "c", Path: "/api/v1/c"}, nothing),
+		"permission of anybody":  httpx.Op(httpx.Operation{ID: "d", Method: "GET", Path: "/api/v1/d", Permission: "a:b", Access: httpx.Public}, plain),
+		"permission of maybe":    httpx.Op(httpx.Operation{ID: "e", Method: "GET", Path: "/api/v1/e", Permission: "a:b", Access: httpx.MaybeSignedIn}, plain),
+		"stream that is kept":    httpx.Op(httpx.Operation{ID: "f", Method: "POST", Path: "/api/v1/f", Streams: []string{"text/csv"}, Idempotent: true}, plain),
+		"stream of JSON":         httpx.Op(httpx.Operation{ID: "g", Method: "GET", Path: "/api/v1/g", Streams: []string{"application/json"}}, plain),
+		"stream of nothing":      httpx.Op(httpx.Operation{ID: "h", Method: "GET", Path: "/api/v1/h", Streams: []string{"csv; x"}}, plain),
 	} {
 		if err := newFixture(t).api.Mount([]httpx.Endpoint{e}, nil); err == nil || !strings.Contains(err.Error(), e.Path) {
 			t.Errorf("%s: %v", name, err)

@@ -3,6 +3,7 @@ package httpx
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -76,8 +77,23 @@ func exchangeFrom(ctx context.Context) *exchange {
 // handle lets huma bind the input and call the handler, whose result is in out and err
 // afterwards.
 func (ex *exchange) handle(ctx context.Context) {
+	if ex.route.Permission != "" {
+		ctx, _ = authn.WithDemand(ctx, ex.route.Permission)
+	}
 	ex.handler = handlerContext{Context: ctx, ex: ex}
 	ex.route.serve(ex)
+	if d := ex.demand(); d != nil && ex.err == nil && !d.IsMet() {
+		ex.err = fmt.Errorf("httpx: operation %s succeeded, but nobody judged its permission %s", ex.route.ID, ex.route.Permission)
+	}
+}
+
+// demand is the permission that the handler must have judged; nil when the operation
+// declares none, and before its handler runs.
+func (ex *exchange) demand() *authn.Demand {
+	if ex.route.Permission == "" || ex.handler.Context == nil {
+		return nil
+	}
+	return authn.DemandFrom(ex.handler.Context)
 }
 
 // Context returns the context of the handler.

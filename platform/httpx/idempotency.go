@@ -70,11 +70,12 @@ func (a *API) firstAnswer(ex *exchange, r *repeatable) {
 	buf := a.encoder.buffer()
 	defer a.encoder.release(buf)
 	var an answer
+	var public *apperr.Error
 	if ex.err == nil {
 		an, ex.err = a.success(ex, buf)
 	}
 	if ex.err != nil {
-		public := apperr.From(ex.err)
+		public = apperr.From(ex.err)
 		switch class := statusOf(public.Kind()); {
 		case clientGone(ex.gin.Request.Context(), ex.err), class >= 500:
 			deferred.Abort()
@@ -93,6 +94,9 @@ func (a *API) firstAnswer(ex *exchange, r *repeatable) {
 	if err := deferred.Finish(ctx, r.put(an.keep())); err != nil {
 		a.notKept(ex, r, err)
 		return
+	}
+	if public != nil {
+		a.noteDenial(ex, public)
 	}
 	an.write(ex.gin)
 }

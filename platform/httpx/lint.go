@@ -46,6 +46,9 @@ func (a *API) lint(r *route) []string {
 			problems = append(problems, a.judge("the example of the body", r.BodyExample, r.body)...)
 		}
 	}
+	for _, s := range r.Streams {
+		want(r.StreamExamples[s] != "", "there is no example of "+s)
+	}
 	want(r.ResultExample != nil, "there is no example of the result")
 	if r.ResultExample != nil {
 		data := r.huma.Responses[strconv.Itoa(r.Status)].Content[mediaJSON].Schema.Properties["data"]

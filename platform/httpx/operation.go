@@ -58,10 +58,12 @@ type Operation struct {
 	// Tag groups operations in the document.
 	Tag string
 	// Errors are the statuses that the operation answers beyond those that its
-	// declaration implies (400, 401, 403, 413, 415, 429, 500, 503).
+	// declaration implies (400, 401, 403, 404 with a Permission, 413, 415, 429, 500, 503).
 	Errors []int
 	// BodyExample and ResultExample are shown in the document and must be valid.
 	BodyExample, ResultExample any
+	// StreamExamples show in the document how each of Streams looks, by media type.
+	StreamExamples map[string]string
 }
 
 // Reply is the answer of a successful operation. Its zero Header, Cookies and Meta add

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -75,37 +74,4 @@ func flatten(prefix string, details map[string]any) []Violation {
 	}
 	slices.SortStableFunc(out, func(a, b Violation) int { return strings.Compare(a.Field, b.Field) })
 	return out
-}
-
-// wantsProblem reports whether the Accept headers ask for RFC 9457 rather than for the
-// envelope, which is what everybody else gets.
-func wantsProblem(accept []string) bool {
-	problem, envelope := 0.0, 0.0
-	for _, line := range accept {
-		for part := range strings.SplitSeq(line, ",") {
-			media, params, _ := strings.Cut(part, ";")
-			switch strings.ToLower(strings.TrimSpace(media)) {
-			case mediaProblem:
-				problem = max(problem, quality(params))
-			case mediaJSON:
-				envelope = max(envelope, quality(params))
-			}
-		}
-	}
-	return problem > 0 && problem >= envelope
-}
-
-// quality reads the weight among the parameters of a media range (RFC 9110 §12.4.2).
-func quality(params string) float64 {
-	for p := range strings.SplitSeq(params, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-		if strings.EqualFold(name, "q") {
-			q, err := strconv.ParseFloat(value, 64)
-			if err != nil || !(q >= 0 && q <= 1) {
-				return 0
-			}
-			return q
-		}
-	}
-	return 1
 }

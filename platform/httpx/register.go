@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"mime"
 	"net/http"
 	"reflect"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
+
+	"github.com/authy2/backend/platform/authn"
 )
 
 // route is a mounted operation, with everything about it that can be known before a
@@ -41,6 +44,10 @@ func register[In, Out any](a *API, op Operation, handle Handler[In, Out], judge 
 	if op.Status == 0 {
 		op.Status = http.StatusOK
 	}
+	op.mustFit()
+	if _, nobody := a.deps.Authenticator.(authn.NoAuthenticator); nobody && op.Access == MaybeSignedIn {
+		op.Access = Public // there is no session that could be known
+	}
 	r := &route{
 		Operation: op, api: a,
 		head: newHead(true, op.Status, sentence(op.Summary)),
@@ -70,10 +77,26 @@ func register[In, Out any](a *API, op Operation, handle Handler[In, Out], judge 
 		}
 		ex.out = outcome{data: &reply.Data, Reply: Reply[struct{}]{
 			Message: reply.Message, Location: reply.Location, ETag: reply.ETag, Cookies: reply.Cookies,
-			SignIn: reply.SignIn, SignOut: reply.SignOut, Page: reply.Page,
+			SignIn: reply.SignIn, SignOut: reply.SignOut, Page: reply.Page, Stream: reply.Stream,
 		}}
 		return nil, nil
 	})
+}
+
+// mustFit panics on declarations that contradict one another.
+func (op Operation) mustFit() {
+	if op.Permission != "" && op.Access != SignedIn {
+		panic("an operation with a permission needs SignedIn access")
+	}
+	if len(op.Streams) > 0 && op.Idempotent {
+		panic("a stream cannot be kept for an Idempotency-Key")
+	}
+	for _, media := range op.Streams {
+		plain, params, err := mime.ParseMediaType(media)
+		if err != nil || plain != media || len(params) > 0 || media == mediaJSON || media == mediaProblem {
+			panic("a stream is of a media type in lower case, without parameters, and not JSON: " + media)
+		}
+	}
 }
 
 // judgeBody makes a judge one of raw bodies. What cannot be read into the input was
@@ -176,6 +199,11 @@ func ginPath(path string) string {
 // answer serves one request to the operation.
 func (r *route) answer(c *gin.Context) {
 	ex := r.newExchange(c)
+	if len(r.Streams) > 0 {
+		h := c.Writer.Header()
+		h["Vary"] = append(h["Vary"], "Accept") // the values are shared and have no room: this copies
+		ex.stream = negotiate(c.Request.Header["Accept"], r.Streams)
+	}
 	if err := r.prepare(ex); err != nil {
 		r.api.fail(ex, err)
 		return

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/clock"
 )
@@ -27,6 +29,9 @@ type Settings struct {
 	BodyLimit int64
 	// BodyTimeout is how long a client may take to send its body; 0 means 15 s.
 	BodyTimeout time.Duration
+	// StallTimeout is how long a client may read nothing of a stream before it is cut off;
+	// 0 means 30 s.
+	StallTimeout time.Duration
 	// Tags describe the groups of operations in the document, by name. A tag that an
 	// operation uses and that is missing here is described by its name alone.
 	Tags map[string]string
@@ -48,6 +53,10 @@ type Deps struct {
 	// Answers keeps the answers of operations with an Idempotency-Key. Nil makes the
 	// header have no effect, for callers that only want the document.
 	Answers *Answers
+	// Denied is told of every [apperr.CodeAuthorization] refusal by an operation with a
+	// Permission: when the handler's transaction is over, before the client is answered,
+	// and once, however often an Idempotency-Key repeats the answer. Nil tells nobody.
+	Denied func(ctx context.Context, operation string, demand *authn.Demand, refusal *apperr.Error)
 	// Metrics is where request counters are registered; nil registers none.
 	Metrics prometheus.Registerer
 }
@@ -58,3 +67,7 @@ const DefaultBodyLimit = 1 << 20
 // defaultBodyTimeout is how long a client may take to send its body unless Settings say
 // otherwise.
 const defaultBodyTimeout = 15 * time.Second
+
+// defaultStallTimeout is how long a client may read nothing of a stream unless Settings
+// say otherwise.
+const defaultStallTimeout = 30 * time.Second
