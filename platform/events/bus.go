@@ -78,12 +78,24 @@ type Enqueuer interface {
 // Bus hands events to their subscribers. It is built empty and subscribed to once,
 // before the first request, because subscribers are built from what publishes.
 type Bus struct {
-	byEvent map[string][]Subscription
-	queue   Enqueuer
+	byEvent  map[string][]Subscription
+	queue    Enqueuer
+	declared map[string]bool
 }
 
 // NewBus returns a bus without subscribers.
-func NewBus() *Bus { return &Bus{byEvent: map[string][]Subscription{}} }
+func NewBus() *Bus { return &Bus{byEvent: map[string][]Subscription{}, declared: map[string]bool{}} }
+
+// Declare adds actions to the vocabulary of [Fact]. It must not be called once events are
+// published.
+func (b *Bus) Declare(actions ...string) {
+	for _, a := range actions {
+		b.declared[a] = true
+	}
+}
+
+// Declared reports whether the action is part of the vocabulary.
+func (b *Bus) Declared(action string) bool { return b.declared[action] }
 
 // Subscribe adds the subscriptions, in the order given, and the queue that carries
 // later deliveries. It must not be called once events are published.

@@ -90,3 +90,13 @@ func TestPublishFails(t *testing.T) {
 		}
 	})
 }
+
+func TestDeclared(t *testing.T) {
+	t.Parallel()
+	bus := events.NewBus()
+	bus.Declare("user.login", "org.create")
+	bus.Declare("user.login")
+	if !bus.Declared("org.create") || bus.Declared("org.delete") {
+		t.Error("the vocabulary is not what was declared")
+	}
+}

@@ -107,6 +107,7 @@ func (a *App) assemble(in gathered) error {
 		return err
 	}
 	a.parts.bus.Subscribe(a.parts.jobs, slices.Concat(found.inTx, found.later)...)
+	a.parts.bus.Declare(found.actions...)
 	if a.api, err = a.newAPI(in.Authenticator); err != nil {
 		return err
 	}
