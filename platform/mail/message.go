@@ -8,7 +8,8 @@ import (
 
 // Message is a mail to one person.
 type Message struct {
-	// Purpose says what kind of mail it is, such as tenancy.invite: for logs and metrics.
+	// Purpose says what kind of mail it is, such as tenancy.invite: for logs, metrics and
+	// names of files. It is a constant of the program.
 	Purpose string `json:"purpose"`
 	// To is the bare address of the recipient (RFC 5321 §4.1.2).
 	To string `json:"to"`
