@@ -25,6 +25,7 @@ type Platform struct {
 	Password  Password  `conf:"password"`
 	RateLimit RateLimit `conf:"ratelimit"`
 	Jobs      Jobs      `conf:"jobs"`
+	Mail      Mail      `conf:"mail"`
 	Log       Log       `conf:"log"`
 	Metrics   Metrics   `conf:"metrics"`
 }
@@ -91,6 +92,12 @@ type Jobs struct {
 	Interval  time.Duration `conf:"interval" env:"JOB_INTERVAL_SECONDS" doc:"Seconds between two runs of JOB_NAME; 0 runs it once."`
 }
 
+// Mail is how mails leave.
+type Mail struct {
+	Dir  string `conf:"dir" env:"MAIL_DIR" doc:"Folder into which mails are delivered, each as an .eml file that only its owner may read."`
+	From string `conf:"from" env:"MAIL_FROM" doc:"Sender of every mail: an address, with or without a name before it in the form Name <address>."`
+}
+
 // Log is what operators read.
 type Log struct {
 	Level  slog.Level `conf:"level" env:"LOG_LEVEL" doc:"Least level that is logged: debug, info, warn or error."`
@@ -113,6 +120,7 @@ func Defaults() Platform {
 		Password:  Password{BcryptLogRounds: 12},
 		RateLimit: RateLimit{Enabled: true},
 		Jobs:      Jobs{InProcess: true},
+		Mail:      Mail{Dir: "data/mail", From: "Authy2 <no-reply@localhost>"},
 		Log:       Log{Level: slog.LevelInfo, Format: "json"},
 	}
 }

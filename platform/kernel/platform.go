@@ -17,6 +17,7 @@ import (
 	"github.com/authy2/backend/platform/id"
 	"github.com/authy2/backend/platform/invalidation"
 	"github.com/authy2/backend/platform/jobs"
+	"github.com/authy2/backend/platform/mail"
 	"github.com/authy2/backend/platform/privacy"
 	"github.com/authy2/backend/platform/ratelimit"
 	"github.com/authy2/backend/platform/secret"
@@ -38,6 +39,7 @@ type parts struct {
 	guard        *ratelimit.Guard
 	bus          *events.Bus
 	jobs         *jobs.Client
+	mail         *mail.Queue
 	keys         *crypto.Keyring
 	sealing      *crypto.Keyring
 	tokens       *crypto.Tokens
@@ -79,7 +81,11 @@ func newParts(o Options) (*parts, error) {
 	p.jobs = jobs.New(p.db, p.clock, o.Log, jobs.Settings{
 		InProcess: o.Serve && p.platform.Jobs.InProcess, Registerer: o.Metrics,
 	})
-	return p, nil
+	p.mail, err = mail.New(mail.Parts{
+		DB: p.db, Clock: p.clock, IDs: o.IDs, Keys: p.sealing, Rand: o.Rand, Jobs: p.jobs, Bus: p.bus,
+		Transport: mail.NewMaildir(p.platform.Mail.Dir, o.Log), Log: o.Log, Metrics: o.Metrics,
+	}, mail.Settings{From: p.platform.Mail.From, PublicURL: p.platform.App.PublicURL})
+	return p, err
 }
 
 // openCache chooses Redis or this process's memory.
@@ -149,6 +155,7 @@ func (p *parts) provide(o Options) fx.Option {
 			func() cache.Sliding { return p.sliding },
 			func() cache.Store { return p.store },
 			func() ratelimit.Growing { return p.growing },
+			func() mail.Outbox { return p.mail },
 			func() prometheus.Registerer { return p.metrics },
 		),
 	)
