@@ -103,7 +103,7 @@ func TestContributionsAreCollected(t *testing.T) {
 		{"seeds", seeds, []string{"bear_greetings", "crow_greetings"}},
 		{"progress", said, []string{"bear", "crow"}},
 		{"lines", lines, []string{"platform", "crow", "bear"}},
-		{"actions", app.Actions(), []string{"bear.greet", "crow.greet"}},
+		{"actions", app.Actions(), []string{"bear.greet", "crow.greet", "mail.dead"}},
 	} {
 		if !reflect.DeepEqual(tc.got, tc.want) {
 			t.Errorf("%s = %v, want %v", tc.what, tc.got, tc.want)

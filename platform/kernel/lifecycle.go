@@ -61,6 +61,11 @@ func (a *App) startPlatform(lifecycle fx.Lifecycle) {
 // startServing lays down the last steps of the start, which are the first of the stop.
 func (a *App) startServing(lifecycle fx.Lifecycle) {
 	p := a.parts
+	deliveries := stage{name: "mail", stop: a.share(p.mail.Stop)}
+	if a.options.Serve && p.platform.Jobs.InProcess {
+		deliveries.start = p.mail.Start
+	}
+	lifecycle.Append(deliveries.hook())
 	lifecycle.Append(stage{name: "jobs", start: p.jobs.Start, stop: a.share(p.jobs.Stop)}.hook())
 	if a.options.Serve {
 		a.serving = newListeners(a)

@@ -3,10 +3,12 @@ package kernel
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/jobs"
+	"github.com/authy2/backend/platform/mail"
 	"github.com/authy2/backend/platform/telemetry"
 )
 
@@ -34,7 +36,9 @@ func (a *App) contribution() Contribution {
 		Module:    platformName,
 		Endpoints: a.health.endpoints(),
 		Health:    []HealthCheck{{Name: "database", Critical: true, Check: p.db.Ping}, {Name: "invalidation", Check: p.invalidation.Check}},
-		Jobs: []jobs.Periodic{
+		Workers:   p.mail.Workers(),
+		Actions:   []string{mail.ActionDead},
+		Jobs: slices.Concat(p.mail.Periodic(), []jobs.Periodic{
 			{
 				Name: "prune_idempotency", Doc: "Removes the answers of repeatable requests whose day is over.",
 				Every: pruneEvery, Timeout: pruneTimeout, Run: counted("removed", p.answers.Prune),
@@ -46,7 +50,7 @@ func (a *App) contribution() Contribution {
 					return p.invalidation.Prune(ctx, p.clock.Now().Add(-keepInvalidations))
 				}),
 			},
-		},
+		}),
 	}
 	if p.dbClock != nil {
 		c.Health = append(c.Health, HealthCheck{Name: "clock", Critical: true, Check: p.dbClock.Check})
