@@ -70,6 +70,8 @@ func TestRefuses(t *testing.T) {
 		"bad rate":              {env("RATELIMIT_DIG=often"), `ratelimit.dig (RATELIMIT_DIG): "often" is not a rate such as 30-M (limit, dash, S M H or D)`},
 		"rate of nothing":       {env("RATELIMIT_DIG=0-M"), `ratelimit.dig (RATELIMIT_DIG): "0-M" is not a rate such as 30-M (limit, dash, S M H or D)`},
 		"cheap hashes":          {env("BCRYPT_LOG_ROUNDS=11"), "password.bcrypt_log_rounds (BCRYPT_LOG_ROUNDS): must be at least 12 outside the testing profile"},
+		"no sender":             {env("MAIL_FROM=Authy2"), `mail.from (MAIL_FROM): "Authy2" is not a sender such as Authy2 <no-reply@example.com>`},
+		"a header in sender":    {env("MAIL_FROM=a@b.c\r\nBcc: d@e.f"), `mail.from (MAIL_FROM): "a@b.c\r\nBcc: d@e.f" is not a sender such as Authy2 <no-reply@example.com>`},
 		"hashes for ever":       {env("BCRYPT_LOG_ROUNDS=31"), "password.bcrypt_log_rounds (BCRYPT_LOG_ROUNDS): must be at most 16"},
 		"metrics beside API":    {env("METRICS_ADDR=:5000"), "metrics.addr (METRICS_ADDR): must differ from HTTP_ADDR; to serve /metrics there, set METRICS_TOKEN instead"},
 		"unknown database":      {env("DATABASE_URL=mysql://x"), "database.url (DATABASE_URL): must start with postgres:// or sqlite:"},

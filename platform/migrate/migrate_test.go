@@ -73,6 +73,7 @@ func TestUpAndDown(t *testing.T) {
 		}
 		want := []string{
 			"platform: applied 20261124090000_state", "platform: applied 20261124090100_river",
+			"platform: applied 20261124133500_create_mails",
 			"zoo: applied 20260101000000_animals", "zoo: applied 20260102000000_cages",
 		}
 		if !slices.Equal(told, want) {
