@@ -1,0 +1,110 @@
+package tenancy
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/database"
+	"github.com/authy2/backend/platform/id"
+)
+
+// Directory tells other modules who belongs to what, and judges what they may do there. It
+// needs nothing but the database, so that every module can need it.
+type Directory struct {
+	store                        *store
+	belongings, limits, exported *database.Stmt
+	holdAll, onlyOwner, placesOf *database.Stmt
+}
+
+var _ authn.Authorizer = (*Directory)(nil)
+
+// NewDirectory returns the directory of the organizations in db. It does no I/O.
+func NewDirectory(db *database.DB) *Directory {
+	holdAll := `SELECT o.id FROM tenancy_organizations o
+	WHERE o.id IN (SELECT m.organization_id FROM tenancy_members m WHERE m.user_id = ?) ORDER BY o.id`
+	if db.Dialect() == database.PostgreSQL {
+		holdAll += ` FOR UPDATE`
+	}
+	const others = `SELECT 1 FROM tenancy_members x WHERE x.organization_id = m.organization_id AND x.user_id <> m.user_id`
+	return &Directory{
+		store: newStore(db),
+		belongings: db.Prepare(`SELECT o.id, o.name, o.slug, m.role FROM tenancy_members m
+	JOIN tenancy_organizations o ON o.id = m.organization_id WHERE m.user_id = ? AND o.deleted_at IS NULL ORDER BY m.organization_id`),
+		limits: db.Prepare(`SELECT coalesce(min(o.session_idle_seconds), 0), coalesce(min(o.session_absolute_seconds), 0) FROM tenancy_members m
+	JOIN tenancy_organizations o ON o.id = m.organization_id WHERE m.user_id = ? AND o.deleted_at IS NULL`),
+		exported: db.Prepare(`SELECT o.id, o.name, o.slug, m.role, m.invited_at, m.joined_at FROM tenancy_members m
+	JOIN tenancy_organizations o ON o.id = m.organization_id WHERE m.user_id = ? AND o.deleted_at IS NULL ORDER BY m.organization_id`),
+		holdAll: db.Prepare(holdAll),
+		onlyOwner: db.Prepare(`SELECT o.id, o.name, o.slug, m.role FROM tenancy_members m
+	JOIN tenancy_organizations o ON o.id = m.organization_id WHERE m.user_id = ? AND m.role = 'owner' AND o.deleted_at IS NULL
+	AND EXISTS (` + others + `) AND NOT EXISTS (` + others + ` AND x.role = 'owner') ORDER BY m.organization_id`),
+		placesOf: db.Prepare(`SELECT m.organization_id FROM tenancy_members m WHERE m.user_id = ? ORDER BY m.organization_id`),
+	}
+}
+
+// Authorize is part of [authn.Authorizer].
+func (d *Directory) Authorize(ctx context.Context, db bun.IDB, userID, organizationID string, need authn.Permission) (authn.Membership, error) {
+	organizationID, known := id.Parse(organizationID)
+	userID, valid := id.Parse(userID)
+	if !known || !valid {
+		return authn.Membership{}, apperr.ErrNotFound
+	}
+	var role Role
+	err := d.store.role.On(db).QueryRow(ctx, userID, organizationID).Scan(&role)
+	switch {
+	case database.IsNotFound(err):
+		return authn.Membership{}, apperr.ErrNotFound
+	case err != nil:
+		return authn.Membership{}, fmt.Errorf("tenancy: find a role: %w", err)
+	}
+	if err := judge(ctx, organizationID, role, need); err != nil {
+		return authn.Membership{}, err
+	}
+	return authn.Membership{OrganizationID: organizationID, UserID: userID, Role: string(role)}, nil
+}
+
+// Belonging is an organization that a user belongs to, and their role in it.
+type Belonging struct {
+	ID   string `json:"id" format:"uuid"`
+	Name string `json:"name"`
+	Slug string `json:"slug"`
+	Role Role   `json:"role" enum:"owner,admin,member,guest"`
+}
+
+// OrganizationsOf returns what a user belongs to, the oldest organization first, in one
+// statement.
+func (d *Directory) OrganizationsOf(ctx context.Context, userID string) ([]Belonging, error) {
+	list, err := d.list(ctx, d.belongings, userID)
+	if err != nil {
+		return nil, fmt.Errorf("tenancy: list what a user belongs to: %w", err)
+	}
+	return list, nil
+}
+
+func (d *Directory) list(ctx context.Context, s database.Runner, userID string) ([]Belonging, error) {
+	list := []Belonging{}
+	err := s.Query(ctx, func(scan func(...any) error) error {
+		var b Belonging
+		if err := scan(&b.ID, &b.Name, &b.Slug, &b.Role); err != nil {
+			return err
+		}
+		list = append(list, b)
+		return nil
+	}, userID)
+	return list, err
+}
+
+// LimitsOf returns the shortest rules for sessions among a user's organizations, in one
+// statement through db. Zero says nothing.
+func (d *Directory) LimitsOf(ctx context.Context, db bun.IDB, userID string) (idle, absolute time.Duration, err error) {
+	var idleSeconds, absoluteSeconds int64
+	if err := d.limits.On(db).QueryRow(ctx, userID).Scan(&idleSeconds, &absoluteSeconds); err != nil {
+		return 0, 0, fmt.Errorf("tenancy: find the session policies of a user: %w", err)
+	}
+	return time.Duration(idleSeconds) * time.Second, time.Duration(absoluteSeconds) * time.Second, nil
+}

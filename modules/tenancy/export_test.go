@@ -1,0 +1,31 @@
+package tenancy
+
+import (
+	"context"
+
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/events"
+	"github.com/authy2/backend/platform/httpx"
+)
+
+// Endpoints shows the operations to the tests.
+func (s *Service) Endpoints() []httpx.Endpoint { return handler{s}.endpoints() }
+
+// Actions shows the audit vocabulary to the tests.
+func Actions() []string { return actions() }
+
+// Subscriptions shows what the module hears to the tests.
+func Subscriptions(s *Service) []events.Subscription {
+	return []events.Subscription{events.On(Name+".forget_user", s.forgetUser)}
+}
+
+// Permissions shows the table of roles to the tests.
+func Permissions() map[Role][]authn.Permission { return permissions() }
+
+// SlugOf shows how a slug is made to the tests.
+func SlugOf(name string) string { return slugOf(name) }
+
+// Export shows the module's section of an export to the tests.
+func (d *Directory) Export(ctx context.Context, userID string) (any, error) {
+	return d.export(ctx, userID)
+}
