@@ -44,10 +44,11 @@ func (m Message) Check() error {
 	if m.Text == "" {
 		errs = append(errs, errors.New("text: is empty"))
 	}
-	for name, body := range map[string]string{"text": m.Text, "html": m.HTML} {
-		if err := checkBody(body); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
-		}
+	if err := checkBody(m.Text); err != nil {
+		errs = append(errs, fmt.Errorf("text: %w", err))
+	}
+	if err := checkBody(m.HTML); err != nil {
+		errs = append(errs, fmt.Errorf("html: %w", err))
 	}
 	if len(errs) > 0 {
 		return fmt.Errorf("mail: %w", errors.Join(errs...))

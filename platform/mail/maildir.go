@@ -53,7 +53,7 @@ func (d *Maildir) write(path string, content []byte) error {
 	if err := os.Rename(temporary.Name(), path); err != nil {
 		return err
 	}
-	folder, err := os.Open(d.dir)
+	folder, err := os.Open(filepath.Clean(d.dir))
 	if err != nil {
 		return err
 	}
