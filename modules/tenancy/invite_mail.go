@@ -1,0 +1,64 @@
+package tenancy
+
+import (
+	"fmt"
+	"html"
+	"strings"
+
+	"github.com/authy2/backend/platform/mail"
+	"github.com/authy2/backend/platform/secret"
+)
+
+// purposeInvite is what kind of mail an invitation is.
+const purposeInvite = "tenancy.invite"
+
+// maxSubjectName is how much of an organization's name a subject shows, in characters.
+const maxSubjectName = 100
+
+// inviteMail is the mail that brings an invitation.
+type inviteMail struct {
+	organization, inviter string
+	link                  string // it holds the token
+	invite                Invite
+}
+
+// inviteLink returns the link that an invitation brings.
+func (s *Service) inviteLink(token secret.String) string {
+	template := s.config.InviteURL
+	if template == "" {
+		template = strings.TrimSuffix(s.publicURL, "/") + previewPath
+	}
+	return strings.ReplaceAll(template, tokenMark, token.Reveal())
+}
+
+// message writes the mail.
+func (m inviteMail) message() mail.Message {
+	const until = "2 January 2006, 15:04 UTC"
+	what := fmt.Sprintf("%s invites you to join %s as %s.", m.inviter, m.organization, article(m.invite.Role))
+	how := "To accept, open this link by " + m.invite.ExpiresAt.UTC().Format(until) + ". It works once."
+	const ignore = "If you did not expect this, do nothing: nobody else can use this invitation without the link."
+	return mail.Message{
+		Purpose: purposeInvite, To: m.invite.Email,
+		Subject: "Invitation to join " + shortened(m.organization, maxSubjectName),
+		Text:    what + "\n\n" + how + "\n\n" + m.link + "\n\n" + ignore + "\n",
+		HTML: "<!DOCTYPE html>\n<html lang=\"en\"><body>\n<p>" + html.EscapeString(what) + "</p>\n<p>" + html.EscapeString(how) +
+			"</p>\n<p><a href=\"" + html.EscapeString(m.link) + "\">Accept the invitation</a></p>\n<p>" + html.EscapeString(ignore) +
+			"</p>\n</body></html>\n",
+	}
+}
+
+// article returns a role with its article.
+func article(r Role) string {
+	if r == RoleOwner || r == RoleAdmin {
+		return "an " + string(r)
+	}
+	return "a " + string(r)
+}
+
+// shortened returns the first n characters of a text.
+func shortened(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}
