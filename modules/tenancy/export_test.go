@@ -6,6 +6,7 @@ import (
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/httpx"
+	"github.com/authy2/backend/platform/kernel"
 )
 
 // Endpoints shows the operations to the tests.
@@ -29,3 +30,6 @@ func SlugOf(name string) string { return slugOf(name) }
 func (d *Directory) Export(ctx context.Context, userID string) (any, error) {
 	return d.export(ctx, userID)
 }
+
+// Commands shows the module's commands to the tests.
+func Commands(s *Service) []kernel.Command { return commands(NewOperator(s)) }

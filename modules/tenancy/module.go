@@ -82,6 +82,7 @@ func newContribution(s *Service, d *Directory) kernel.Contribution {
 			Every: reconcileEvery, Timeout: reconcileTimeout, Run: s.Reconcile,
 		}}, s.inviteJobs()...),
 		Subscriptions: []events.Subscription{events.On(Name+".forget_user", s.forgetUser)},
+		Commands:      commands(NewOperator(s)),
 		Seeds:         []kernel.Seed{{Name: "tenancy_organizations", Order: seedOrder, Run: s.Seed}},
 		Exporters:     []privacy.Exporter{{Section: exportSection, Export: d.export}},
 		Actions:       actions(),

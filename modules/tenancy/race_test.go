@@ -13,7 +13,7 @@ import (
 const (
 	// callers is how many act at one instant.
 	callers = 64
-	rounds  = 8
+	rounds  = 50
 )
 
 // expect wants every outcome to be one of those that a race may have.
