@@ -142,13 +142,17 @@ func FuzzIdempotencyKey(f *testing.F) {
 
 // FuzzAccept: the choice of the form never fails.
 func FuzzAccept(f *testing.F) {
-	for _, s := range []string{"application/problem+json", "a;q=;;,,", "application/problem+json;q=NaN", "*/*;q=1e400"} {
+	for _, s := range []string{"application/problem+json", "a;q=;;,,", "application/problem+json;q=NaN", "*/*;q=1e400", `text/csv;a="\`, "text/*;q=0.1234, */*;q=.2"} {
 		f.Add(s)
 	}
-	api := newFixture(f)
+	api := newExporter(f, line)
 	f.Fuzz(func(t *testing.T, accept string) {
 		if w := api.call("GET", "/nowhere", "", "Accept", accept); w.Code != 404 || !json.Valid(w.Body.Bytes()) {
 			t.Fatalf("%d %q", w.Code, w.Body)
+		}
+		w := api.call("GET", "/api/v1/export", "", "Accept", accept)
+		if json.Valid(w.Body.Bytes()) != (w.Header().Get("Content-Type") == "application/json") || w.Code != 200 {
+			t.Fatalf("%d %s %q", w.Code, w.Header().Get("Content-Type"), w.Body)
 		}
 	})
 }

@@ -179,13 +179,17 @@ func TestRecovery(t *testing.T) {
 		"in the middle": func(c *gin.Context) { c.String(200, "half an ans"); panic("boom") },
 		"on purpose":    func(*gin.Context) { panic(http.ErrAbortHandler) },
 	} {
+		var line bytes.Buffer
 		func() {
 			defer func() {
 				if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // net/http compares it bare
 					t.Errorf("%s: recovered %v", name, v)
 				}
 			}()
-			do(chain(io.Discard, handler), request("192.0.2.1:9"))
+			do(chain(&line, handler), request("192.0.2.1:9"))
 		}()
+		if !strings.Contains(line.String(), `"msg":"request"`) || !strings.Contains(line.String(), `"cut":true`) {
+			t.Errorf("%s: log:\n%s", name, line.String())
+		}
 	}
 }
