@@ -33,7 +33,7 @@ const (
 func (l *loading) checkPlatform() {
 	p := l.schema.platform
 	l.complainOf("", errors.Join(
-		p.App.check(), p.HTTP.check(), p.Password.check(p.App.Env), p.Jobs.check(), p.Mail.check(), p.Log.check(), p.Metrics.check(p.HTTP.Addr),
+		p.App.check(), p.HTTP.check(), p.Password.check(p.App.Env), p.Jobs.check(), p.Mail.check(), p.Brand.check(), p.Log.check(), p.Metrics.check(p.HTTP.Addr),
 		p.Redis.check(), l.fillDatabase(&p.Database), p.Database.check(p.Production()), p.Keys.check(p.Production()),
 	))
 	for name := range p.RateLimit.Rates {

@@ -26,6 +26,7 @@ type Platform struct {
 	RateLimit RateLimit `conf:"ratelimit"`
 	Jobs      Jobs      `conf:"jobs"`
 	Mail      Mail      `conf:"mail"`
+	Brand     Brand     `conf:"brand"`
 	Log       Log       `conf:"log"`
 	Metrics   Metrics   `conf:"metrics"`
 }
@@ -121,6 +122,7 @@ func Defaults() Platform {
 		RateLimit: RateLimit{Enabled: true},
 		Jobs:      Jobs{InProcess: true},
 		Mail:      Mail{Dir: "data/mail", From: "Authy2 <no-reply@localhost>"},
+		Brand:     Brand{Name: "Authy2", Accent: "#2456c8"},
 		Log:       Log{Level: slog.LevelInfo, Format: "json"},
 	}
 }

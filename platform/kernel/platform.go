@@ -40,6 +40,7 @@ type parts struct {
 	bus          *events.Bus
 	jobs         *jobs.Client
 	mail         *mail.Queue
+	composer     *mail.Composer
 	keys         *crypto.Keyring
 	sealing      *crypto.Keyring
 	tokens       *crypto.Tokens
@@ -81,6 +82,10 @@ func newParts(o Options) (*parts, error) {
 	p.jobs = jobs.New(p.db, p.clock, o.Log, jobs.Settings{
 		InProcess: o.Serve && p.platform.Jobs.InProcess, Registerer: o.Metrics,
 	})
+	brand := p.platform.Brand
+	if p.composer, err = mail.NewComposer(mail.Brand{Name: brand.Name, LogoURL: brand.LogoURL, Accent: brand.Accent}); err != nil {
+		return nil, err
+	}
 	p.mail, err = mail.New(mail.Parts{
 		DB: p.db, Clock: p.clock, IDs: o.IDs, Keys: p.sealing, Rand: o.Rand, Jobs: p.jobs, Bus: p.bus,
 		Transport: mail.NewMaildir(p.platform.Mail.Dir, o.Log), Log: o.Log, Metrics: o.Metrics,
@@ -147,7 +152,7 @@ func (p *parts) openKeys() error {
 // provide hands the parts to the modules.
 func (p *parts) provide(o Options) fx.Option {
 	return fx.Module(platformName,
-		fx.Supply(p.platform, p.db, p.bus, p.jobs, p.invalidation, p.limiter, p.guard, p.keys, p.tokens, p.passwords, p.privacy, o.Log),
+		fx.Supply(p.platform, p.db, p.bus, p.jobs, p.invalidation, p.limiter, p.guard, p.keys, p.tokens, p.passwords, p.privacy, p.composer, o.Log),
 		fx.Supply(fx.Annotate(p.sealing, fx.ResultTags(`name:"encryption"`))),
 		fx.Provide(
 			func() clock.Clock { return p.clock },
