@@ -21,5 +21,6 @@ func TestContract(t *testing.T) {
 		func() sessions.Organizations { return sessions.NoOrganizations{} },
 		openGates,
 		func(s *sessions.Service) authn.Authenticator { return s },
+		func() authn.Authorizer { return authn.NoAuthorizer{} },
 	))
 }

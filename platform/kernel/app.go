@@ -87,6 +87,7 @@ type gathered struct {
 
 	Contributions []Contribution `group:"contributions"`
 	Authenticator authn.Authenticator
+	Authorizer    authn.Authorizer
 	Lifecycle     fx.Lifecycle
 }
 
@@ -94,7 +95,7 @@ type gathered struct {
 func (a *App) assemble(in gathered) error {
 	a.health = &health{version: a.options.Version, clock: clock.System{}, log: a.log}
 	own := a.contribution()
-	found, err := collect(a.plan, append(slices.Clone(in.Contributions), own), in.Authenticator)
+	found, err := collect(a.plan, append(slices.Clone(in.Contributions), own), ports{in.Authenticator, in.Authorizer})
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (a *App) newAPI(authenticator authn.Authenticator) (*httpx.API, error) {
 		CORSOrigins: a.parts.platform.HTTP.CORSOrigins, TrustedProxies: a.parts.platform.HTTP.TrustedProxies,
 	}, httpx.Deps{
 		Log: a.log, Clock: a.parts.clock, Random: a.options.Rand, Authenticator: authenticator, Metrics: a.parts.metrics,
-		Answers: a.parts.answers, Limiter: a.parts.limiter,
+		Answers: a.parts.answers, Limiter: a.parts.limiter, Denied: a.recordDenial,
 	})
 }
 
@@ -143,8 +144,14 @@ func (a *App) OpenAPI() ([]byte, error) { return a.api.Document() }
 func (a *App) Routes() []Route { return slices.Clone(a.found.routes) }
 
 // LeftOut returns the routes that are not mounted because they need a session and no
-// module gives sessions.
-func (a *App) LeftOut() []Route { return slices.Clone(a.found.leftOut) }
+// module gives sessions, or a permission and no module gives organizations.
+func (a *App) LeftOut() []Route {
+	out := make([]Route, len(a.found.leftOut))
+	for i, r := range a.found.leftOut {
+		out[i] = r.Route
+	}
+	return out
+}
 
 // Plan returns which modules are on.
 func (a *App) Plan() *Plan { return a.plan }

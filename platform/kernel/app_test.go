@@ -103,7 +103,7 @@ func TestContributionsAreCollected(t *testing.T) {
 		{"seeds", seeds, []string{"bear_greetings", "crow_greetings"}},
 		{"progress", said, []string{"bear", "crow"}},
 		{"lines", lines, []string{"platform", "crow", "bear"}},
-		{"actions", app.Actions(), []string{"bear.greet", "crow.greet", "mail.dead"}},
+		{"actions", app.Actions(), []string{"access.denied", "bear.greet", "crow.greet", "mail.dead"}},
 	} {
 		if !reflect.DeepEqual(tc.got, tc.want) {
 			t.Errorf("%s = %v, want %v", tc.what, tc.got, tc.want)
@@ -139,6 +139,7 @@ func TestNewRefuses(t *testing.T) {
 		"another name":      {rename(func(c *kernel.Contribution) { c.Module = "crow" }), withSessions(), `under the name "crow"`},
 		"no contribution":   {lost, withSessions(), "modules.bear makes 0 contributions"},
 		"an unfilled port":  {toy("bear", &journal{}), fx.Options(), "authn.Authenticator"},
+		"no authorizer":     {toy("bear", &journal{}), fx.Provide(func() authn.Authenticator { return everyone{} }), "authn.Authorizer"},
 		"a route twice":     {rename(func(c *kernel.Contribution) { c.Endpoints = append(c.Endpoints, c.Endpoints[0]) }), withSessions(), `the route "GET /api/v1/bear/private" is contributed twice`},
 		"a job twice":       {rename(func(c *kernel.Contribution) { c.Jobs = append(c.Jobs, c.Jobs[0]) }), withSessions(), `the job "greet_bear" is contributed twice`},
 		"an unknown limit":  {rename(func(c *kernel.Contribution) { c.Endpoints[0].Limits = []string{"nope"} }), withSessions(), `the limit "nope", which no module declares`},

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/events"
@@ -23,24 +25,67 @@ type Route struct {
 	Method string
 	// Path is the route, parameters written {name}.
 	Path string
-	// Access is signed-in, public, or raw for endpoints outside the envelope.
+	// Access is signed-in, maybe-signed-in, public, or raw for endpoints outside the envelope.
 	Access string
+	// Permission is what the caller's role in an organization must grant; empty for routes
+	// that have nothing to do with one.
+	Permission authn.Permission
 	// Module is the module that contributed it, or platform.
 	Module string
 }
 
 // The values of Route.Access.
 const (
-	AccessSignedIn = "signed-in"
-	AccessPublic   = "public"
-	AccessRaw      = "raw"
+	AccessSignedIn      = "signed-in"
+	AccessMaybeSignedIn = "maybe-signed-in"
+	AccessPublic        = "public"
+	AccessRaw           = "raw"
 )
+
+// ports are what the wiring gives the kernel itself.
+type ports struct {
+	authenticator authn.Authenticator
+	authorizer    authn.Authorizer
+}
+
+// lacks says why a route cannot be mounted; empty when it can.
+func (p ports) lacks(r Route) string {
+	_, nobody := p.authenticator.(authn.NoAuthenticator)
+	_, noRoles := p.authorizer.(authn.NoAuthorizer)
+	switch {
+	case r.Access == AccessSignedIn && nobody:
+		return "it needs a session, and no module gives sessions"
+	case r.Permission != "" && noRoles:
+		return "it needs a permission in an organization, and no module gives organizations"
+	}
+	return ""
+}
+
+// leftOut is a route that is not mounted, and why.
+type leftOut struct {
+	Route
+
+	why string
+}
+
+// routeOf is the entry of an operation in the route table.
+func routeOf(module string, e httpx.Endpoint) Route {
+	r := Route{Method: e.Method, Path: e.Path, Access: AccessSignedIn, Permission: e.Permission, Module: module}
+	switch e.Access {
+	case httpx.SignedIn:
+	case httpx.MaybeSignedIn:
+		r.Access = AccessMaybeSignedIn
+	case httpx.Public:
+		r.Access = AccessPublic
+	}
+	return r
+}
 
 // collected is every contribution, in one fixed order: the platform's first, then by
 // module, then by path. Groups of fx arrive in random order.
 type collected struct {
 	routes    []Route
-	leftOut   []Route
+	leftOut   []leftOut
 	endpoints []httpx.Endpoint
 	raw       []httpx.Raw
 	periodic  []jobs.Periodic
@@ -56,7 +101,7 @@ type collected struct {
 
 // collect sorts the contributions and checks them against the plan and one another. All
 // problems are reported at once.
-func collect(plan *Plan, contributions []Contribution, authenticator authn.Authenticator) (*collected, error) {
+func collect(plan *Plan, contributions []Contribution, ports ports) (*collected, error) {
 	contributions = slices.Clone(contributions)
 	slices.SortFunc(contributions, func(a, b Contribution) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Module, b.Module))
@@ -67,7 +112,6 @@ func collect(plan *Plan, contributions []Contribution, authenticator authn.Authe
 		{Method: http.MethodGet, Path: "/api/openapi.json", Access: AccessPublic, Module: platformName},
 	}}
 	problems := present(plan, contributions)
-	_, nobody := authenticator.(authn.NoAuthenticator)
 	declared := limits(plan)
 	for _, one := range contributions {
 		for _, e := range sortedEndpoints(one.Endpoints) {
@@ -76,12 +120,9 @@ func collect(plan *Plan, contributions []Contribution, authenticator authn.Authe
 					problems = append(problems, fmt.Errorf("%s: %s %s counts against the limit %q, which no module declares", one.Module, e.Method, e.Path, name))
 				}
 			}
-			r := Route{Method: e.Method, Path: e.Path, Access: AccessSignedIn, Module: one.Module}
-			if e.Access == httpx.Public {
-				r.Access = AccessPublic
-			}
-			if r.Access == AccessSignedIn && nobody {
-				c.leftOut = append(c.leftOut, r)
+			r := routeOf(one.Module, e)
+			if why := ports.lacks(r); why != "" {
+				c.leftOut = append(c.leftOut, leftOut{r, why})
 				continue
 			}
 			c.routes = append(c.routes, r)
@@ -181,7 +222,12 @@ func (c *collected) reachable() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("nobody could reach anything: every route of this set of modules needs a session, and no module gives sessions")
+	why := map[string]bool{}
+	for _, r := range c.leftOut {
+		why[r.why] = true
+	}
+	return fmt.Errorf("nobody could reach anything: every route of this set of modules is left out, because %s",
+		strings.Join(slices.Sorted(maps.Keys(why)), ", or because "))
 }
 
 // limits returns the names of the limits that the modules that are on declare.

@@ -137,8 +137,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.stopWork, a.started = stopWork, true
 	a.health.serving.Store(true)
 	for _, r := range a.found.leftOut {
-		a.log.InfoContext(ctx, "a route is left out, because it needs a session and no module gives sessions",
-			"method", r.Method, "path", r.Path, "module", r.Module)
+		a.log.InfoContext(ctx, "a route is left out, because "+r.why, "method", r.Method, "path", r.Path, "module", r.Module)
 	}
 	return nil
 }

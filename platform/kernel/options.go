@@ -21,8 +21,9 @@ type Options struct {
 	Loaded *config.Loaded
 	// Plan is which modules are on.
 	Plan *Plan
-	// Wire fills the modules' ports. It provides authn.Authenticator among them, which
-	// is authn.NoAuthenticator{} in a system without sessions.
+	// Wire fills the modules' ports. It provides authn.Authenticator and authn.Authorizer
+	// among them, which are authn.NoAuthenticator{} in a system without sessions and
+	// authn.NoAuthorizer{} in one without organizations.
 	Wire fx.Option
 	// Version is the release, shown by /api/health and the document.
 	Version string

@@ -52,6 +52,7 @@ func (a *App) contribution() Contribution {
 			},
 		}),
 	}
+	c.Actions = append(c.Actions, actionDenied)
 	if p.dbClock != nil {
 		c.Health = append(c.Health, HealthCheck{Name: "clock", Critical: true, Check: p.dbClock.Check})
 	}

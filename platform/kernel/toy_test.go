@@ -105,12 +105,14 @@ func (everyone) Authenticate(context.Context, string) (*authn.Principal, error) 
 }
 
 func withSessions() fx.Option {
-	return fx.Provide(func() authn.Authenticator { return everyone{} })
+	return fx.Provide(func() authn.Authenticator { return everyone{} }, withoutRoles)
 }
 
 func withoutSessions() fx.Option {
-	return fx.Provide(func() authn.Authenticator { return authn.NoAuthenticator{} })
+	return fx.Provide(func() authn.Authenticator { return authn.NoAuthenticator{} }, withoutRoles)
 }
+
+func withoutRoles() authn.Authorizer { return authn.NoAuthorizer{} }
 
 // options builds the options of a system of the modules on a private SQLite file.
 func options(t *testing.T, modules []kernel.Module, wire fx.Option, environ ...string) kernel.Options {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
 	"go.uber.org/fx"
 
 	"github.com/authy2/backend/platform/authn"
@@ -28,8 +29,8 @@ import (
 const contractKey = "contract:kq3vZ0mT8bWcR1xYp5sLdF7hJ2nGa6uE"
 
 // Contract checks what the kernel promises about any module. ports fill the module's
-// ports and provide authn.Authenticator, which [AnyToken] does for a module that does not
-// itself; environ are variables that the module cannot do without.
+// ports and provide authn.Authenticator and authn.Authorizer, which [AnyToken] does for a
+// module that does not itself; environ are variables that the module cannot do without.
 //
 // Call it from a test that is not parallel: it counts goroutines.
 func Contract(t *testing.T, m kernel.Module, ports fx.Option, environ ...string) {
@@ -43,9 +44,21 @@ func Contract(t *testing.T, m kernel.Module, ports fx.Option, environ ...string)
 	t.Run("start and stop", c.startAndStop)
 }
 
-// AnyToken provides an authenticator that takes every token for that of one user.
+// AnyToken provides an authenticator that takes every token for that of one user, and an
+// authorizer that takes every user for an owner of every organization, so that operations
+// with a permission are mounted.
 func AnyToken() fx.Option {
-	return fx.Provide(func() authn.Authenticator { return anyToken{} })
+	return fx.Provide(
+		func() authn.Authenticator { return anyToken{} },
+		func() authn.Authorizer { return anyRole{} },
+	)
+}
+
+type anyRole struct{}
+
+func (anyRole) Authorize(ctx context.Context, _ bun.IDB, userID, organizationID string, need authn.Permission) (authn.Membership, error) {
+	authn.DemandFrom(ctx).Met(organizationID, need)
+	return authn.Membership{OrganizationID: organizationID, UserID: userID, Role: "owner"}, nil
 }
 
 type anyToken struct{}
