@@ -38,6 +38,8 @@ type listedModule struct {
 	Requires []string        `json:"requires"`
 	Features map[string]bool `json:"features"`
 	Routes   []string        `json:"routes"`
+	// Permissions are what routes need of the caller's role, by route.
+	Permissions map[string]string `json:"permissions"`
 }
 
 func modulesCommand(env *environment) *cobra.Command {
@@ -69,15 +71,26 @@ func modulesCommand(env *environment) *cobra.Command {
 }
 
 func listModules(s *system) []listedModule {
-	routes := map[string][]string{}
+	routes, permissions := map[string][]string{}, map[string]map[string]string{}
 	for _, r := range s.Routes() {
-		routes[r.Module] = append(routes[r.Module], r.Method+" "+r.Path)
+		route := r.Method + " " + r.Path
+		routes[r.Module] = append(routes[r.Module], route)
+		if r.Permission != "" {
+			if permissions[r.Module] == nil {
+				permissions[r.Module] = map[string]string{}
+			}
+			permissions[r.Module][route] = string(r.Permission)
+		}
 	}
 	var list []listedModule
 	for _, m := range s.Plan().All() {
 		l := listedModule{
 			Name: m.Name, On: s.Plan().Has(m.Name), Doc: m.Doc, Requires: append([]string{}, m.Requires...),
 			Features: map[string]bool{}, Routes: append([]string{}, routes[m.Name]...),
+			Permissions: permissions[m.Name],
+		}
+		if l.Permissions == nil {
+			l.Permissions = map[string]string{}
 		}
 		for _, f := range m.Features {
 			l.Features[f.Name] = s.Plan().Features(m.Name).On(f.Name)

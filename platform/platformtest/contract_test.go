@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/kernel"
 	"github.com/authy2/backend/platform/platformtest"
@@ -26,9 +27,16 @@ func TestContract(t *testing.T) { //nolint:paralleltest // it counts goroutines
 		},
 	}, func() kernel.NoConfig { return kernel.NoConfig{} }, func(kernel.NoConfig, kernel.Features) fx.Option {
 		return kernel.Contribute(func() kernel.Contribution {
-			return kernel.Contribution{Module: "notes", Endpoints: []httpx.Endpoint{httpx.Op(httpx.Operation{
-				ID: "get-note", Method: http.MethodGet, Path: "/api/v1/notes", Summary: "Read a note", Tag: "notes", ResultExample: note{Text: "hello"},
-			}, func(context.Context, *struct{}) (*httpx.Reply[note], error) { return httpx.OK(note{}), nil })}}
+			read := func(context.Context, *struct{}) (*httpx.Reply[note], error) { return httpx.OK(note{}), nil }
+			return kernel.Contribution{Module: "notes", Endpoints: []httpx.Endpoint{
+				httpx.Op(httpx.Operation{
+					ID: "get-note", Method: http.MethodGet, Path: "/api/v1/notes", Summary: "Read a note", Tag: "notes", ResultExample: note{Text: "hello"},
+				}, read),
+				httpx.Op(httpx.Operation{
+					ID: "get-shared-note", Method: http.MethodGet, Path: "/api/v1/notes/shared", Permission: authn.PermissionOrganizationRead,
+					Summary: "Read a note of an organization", Tag: "notes", ResultExample: note{Text: "hello"},
+				}, read),
+			}}
 		})
 	})
 	platformtest.Contract(t, m, platformtest.AnyToken())
