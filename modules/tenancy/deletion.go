@@ -89,6 +89,9 @@ func (s *Service) dropOut(ctx context.Context, tx bun.Tx, userID, organizationID
 	if err := s.store.deleteMember(ctx, tx, userID, organizationID); err != nil {
 		return err
 	}
+	if err := s.withdrawMade(ctx, tx, organizationID, userID, ""); err != nil {
+		return err
+	}
 	next, found, err := s.store.successor(ctx, tx, organizationID)
 	if err != nil {
 		return err

@@ -55,6 +55,22 @@ func (s *Service) CancelInvite(ctx context.Context, userID, organizationID, invi
 	})
 }
 
+// withdrawMade takes back what a member invited others to and may not give any more under
+// the role they have now, empty for none: nobody leaves a door open for themselves. The
+// organization is held.
+func (s *Service) withdrawMade(ctx context.Context, tx bun.Tx, organizationID, memberID string, role Role) error {
+	var beyond []string
+	for _, r := range Roles() {
+		if !role.Grants(authn.PermissionInvitesManage) || r.Above(role) {
+			beyond = append(beyond, string(r))
+		}
+	}
+	if len(beyond) == 0 {
+		return nil
+	}
+	return s.invites.withdrawMade(ctx, tx, organizationID, memberID, beyond)
+}
+
 // withdrawInvites takes back what invites a user into an organization that is held and
 // which they cease to belong to, so that no mail from before lets them in again.
 func (s *Service) withdrawInvites(ctx context.Context, tx bun.Tx, organizationID, userID string) error {

@@ -123,6 +123,16 @@ func (s *inviteStore) withdraw(ctx context.Context, tx bun.Tx, organizationID, e
 	return nil
 }
 
+// withdrawMade removes the invitations to the roles that a user made.
+func (s *inviteStore) withdrawMade(ctx context.Context, tx bun.Tx, organizationID, inviterID string, roles []string) error {
+	_, err := tx.NewDelete().Table("tenancy_invites").Where("organization_id = ?", organizationID).
+		Where("invited_by_id = ?", inviterID).Where("role IN (?)", bun.List(roles)).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("tenancy: withdraw the invitations of a member: %w", err)
+	}
+	return nil
+}
+
 // holdOrganization holds an organization that somebody is about to join.
 func (s *inviteStore) holdOrganization(ctx context.Context, tx bun.Tx, organizationID string) error {
 	var found string

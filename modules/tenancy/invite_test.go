@@ -144,24 +144,62 @@ func TestInviteEnds(t *testing.T) {
 	})
 }
 
-// An inviter who is gone is not named by the membership; the invitation stands.
-func TestInviterIsGone(t *testing.T) {
+// Nobody leaves a door open behind themselves: an invitation stands as long as the one who
+// made it may still give that role.
+func TestInviterMayNotGiveItAnyMore(t *testing.T) {
 	t.Parallel()
+	type step func(t *testing.T, h *host, ann *authn.Principal, o tenancy.Organization, zoe *authn.Principal)
+	demote := func(role tenancy.Role) step {
+		return func(t *testing.T, h *host, ann *authn.Principal, o tenancy.Organization, zoe *authn.Principal) {
+			t.Helper()
+			if _, err := h.ChangeRole(t.Context(), ann.UserID, o.ID, zoe.UserID, role); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cases := map[string]struct {
+		do           step
+		admin, owner string // what the invitations to these roles come to
+	}{
+		"nothing happened": {func(*testing.T, *host, *authn.Principal, tenancy.Organization, *authn.Principal) {}, "", ""},
+		"still an admin":   {demote(tenancy.RoleAdmin), "", "NOT_FOUND"},
+		"a member now":     {demote(tenancy.RoleMember), "NOT_FOUND", "NOT_FOUND"},
+		"removed": {func(t *testing.T, h *host, ann *authn.Principal, o tenancy.Organization, zoe *authn.Principal) {
+			t.Helper()
+			if err := h.RemoveMember(t.Context(), ann.UserID, o.ID, zoe.UserID); err != nil {
+				t.Fatal(err)
+			}
+		}, "NOT_FOUND", "NOT_FOUND"},
+		"account deleted": {func(t *testing.T, h *host, _ *authn.Principal, _ tenancy.Organization, zoe *authn.Principal) {
+			t.Helper()
+			if err := h.deleteUser(t, zoe.UserID); err != nil {
+				t.Fatal(err)
+			}
+		}, "NOT_FOUND", "NOT_FOUND"},
+	}
 	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
 		h := newHost(t, b)
-		ann, bob := h.enter(t, "ann"), h.enter(t, "bob")
-		o := h.found(t, ann.UserID, "Acme")
-		zoe := as(h.join(t, ann.UserID, o.ID, "zoe", tenancy.RoleAdmin), "zoe")
-		_, token := h.invite(t, zoe, o.ID, "bob", tenancy.RoleAdmin)
-		if err := h.deleteUser(t, zoe.UserID); err != nil {
-			t.Fatal(err)
-		}
-		if done, err := h.accept(t, bob, token); err != nil || done.Organization.Role != tenancy.RoleAdmin {
-			t.Fatalf("accepted: %+v, %v", done, err)
-		}
-		list, _, err := h.Members(t.Context(), bob.UserID, o.ID, tenancy.MemberQuery{Limit: 9})
-		if err != nil || len(list) != 2 || list[1].InvitedByID != nil {
-			t.Errorf("the members are %+v, %v", list, err)
+		for name, tc := range cases {
+			t.Run(name, func(t *testing.T) {
+				word := strings.ReplaceAll(name, " ", "-")
+				ann := h.enter(t, "ann-"+word)
+				o := h.found(t, ann.UserID, "Acme "+name)
+				zoe := as(h.join(t, ann.UserID, o.ID, "zoe-"+word, tenancy.RoleOwner), "zoe-"+word)
+				pat, sue, kim := h.enter(t, "pat-"+word), h.enter(t, "sue-"+word), h.enter(t, "kim-"+word)
+				_, toAdmin := h.invite(t, zoe, o.ID, "pat-"+word, tenancy.RoleAdmin)
+				_, toOwner := h.invite(t, zoe, o.ID, "sue-"+word, tenancy.RoleOwner)
+				_, ofAnn := h.invite(t, ann, o.ID, "kim-"+word, tenancy.RoleOwner)
+				tc.do(t, h, ann, o, zoe)
+				if _, err := h.accept(t, pat, toAdmin); code(err) != tc.admin {
+					t.Errorf("an invitation to become an admin: %v", err)
+				}
+				if _, err := h.accept(t, sue, toOwner); code(err) != tc.owner {
+					t.Errorf("an invitation to become an owner: %v", err)
+				}
+				if _, err := h.accept(t, kim, ofAnn); err != nil {
+					t.Errorf("an invitation of somebody else: %v", err)
+				}
+			})
 		}
 	})
 }

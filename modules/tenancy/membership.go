@@ -132,6 +132,9 @@ func (s *Service) RemoveMember(ctx context.Context, userID, organizationID, memb
 		if err := s.withdrawInvites(ctx, tx, organizationID, memberID); err != nil {
 			return err
 		}
+		if err := s.withdrawMade(ctx, tx, organizationID, memberID, ""); err != nil {
+			return err
+		}
 		if err := s.stale(ctx, tx, memberID); err != nil {
 			return err
 		}
@@ -199,10 +202,14 @@ func (s *Service) ChangeRole(ctx context.Context, userID, organizationID, member
 	return member, err
 }
 
-// assign writes a member's role.
+// assign writes a member's role. What they invited others to and may not give any more is
+// withdrawn.
 func (s *Service) assign(ctx context.Context, tx bun.Tx, r *memberRow, role Role) error {
 	r.Role, r.UpdatedAt = role, s.now()
 	if err := s.store.updateRole(ctx, tx, *r); err != nil {
+		return err
+	}
+	if err := s.withdrawMade(ctx, tx, r.OrganizationID, r.UserID, role); err != nil {
 		return err
 	}
 	return s.stale(ctx, tx, r.UserID)
