@@ -92,7 +92,7 @@ func (f *fuzzer) run() {
 
 // renew gives the fuzzer a user with a session, since what it calls may end both.
 func (f *fuzzer) renew() {
-	if f.op.Public {
+	if f.op.Public && !f.op.Knows {
 		return
 	}
 	f.user = f.s.Register(f.t)
@@ -139,7 +139,7 @@ func (f *fuzzer) send(d *draft) {
 		path += "?" + d.query
 	}
 	call := harness.Call{Method: f.op.Method, Path: path, Header: d.header}
-	if !f.op.Public && d.header["Authorization"] == "" {
+	if f.user.Token != "" && d.header["Authorization"] == "" && (!f.op.Public || f.r.IntN(2) == 0) {
 		call.Token = f.user.Token
 	}
 	switch {
@@ -168,7 +168,7 @@ func (f *fuzzer) send(d *draft) {
 	if len(complaints) > 0 && !parser {
 		f.t.Errorf("%s %.300s %v %.300q: %d %.600s\n%s", call.Method, path, call.Header, call.Raw, a.Status, a.Body, strings.Join(complaints, "\n"))
 	}
-	if f.op.Public || d.header["Authorization"] != "" {
+	if call.Token == "" {
 		return
 	}
 	ended := a.Status == http.StatusUnauthorized
@@ -296,6 +296,9 @@ func (f *fuzzer) headers() {
 		"application/json", "application/problem+json", "text/html", "application/json;charset=utf-16", "application/json;;", "application/json; charset", "multipart/form-data",
 		"gzip", "identity", "br, gzip", "bytes=0-1", "bytes=-1", "100-continue", "Wed, 21 Oct 2015 07:28:00 GMT", "1.2.3.4", "::1", "for=\"[::1]\"", "https://evil.example", "http://[", "same-origin", "cross-site",
 		"authy2_session=x", "authy2_session=" + strings.Repeat("A", 43), "authy2_session", "=;=;", "authy2_session=\"x\"; authy2_session=y", "websocket", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-x", "ff-", "GET", "DELETE",
+	}
+	for _, media := range f.op.Streams {
+		values = append(values, media, media+", */*", media+";q=0.5, application/json;q=0.4", media+`;x="a,b";q=0.1, application/problem+json`)
 	}
 	for _, name := range []string{
 		"Authorization", "Cookie", "Accept", "Accept-Language", "Accept-Encoding", "Content-Type", "Content-Encoding", "If-Match", "If-None-Match", "If-Modified-Since", "If-Range", "Range",

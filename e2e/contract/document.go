@@ -33,6 +33,12 @@ type Operation struct {
 	ID, Method, Path string
 	// Public is true when no security is required.
 	Public bool
+	// Knows is true when a session may be sent though none is required.
+	Knows bool
+	// Permission is what the caller's role must grant, or empty.
+	Permission string
+	// Streams are the media types besides JSON that a success can be answered in, sorted.
+	Streams []string
 	// Parameters are those of the path, the query and the headers.
 	Parameters []Parameter
 	// Body is the schema of the JSON body; nil when there is none.
@@ -97,7 +103,11 @@ func (d *Document) operation(path, method string, raw map[string]any) *Operation
 		security = d.root["security"]
 	}
 	schemes, _ := security.([]any)
-	o.Public = len(schemes) == 0
+	// An empty requirement makes the others optional (OpenAPI 3.1 §4.8.10).
+	open := slices.ContainsFunc(schemes, func(s any) bool { return len(object(s)) == 0 })
+	o.Public, o.Knows = len(schemes) == 0 || open, len(schemes) > 1 && open
+	o.Permission, _ = raw["x-permission"].(string)
+	o.Streams = d.streams(o.responses)
 	list, _ := raw["parameters"].([]any)
 	for _, p := range list {
 		parameter := d.resolve(object(p))
@@ -112,6 +122,28 @@ func (d *Document) operation(path, method string, raw map[string]any) *Operation
 		o.Example = exampleOf(media, o.Body)
 	}
 	return o
+}
+
+// streams returns the media types of successes that are not JSON.
+func (d *Document) streams(responses map[string]any) []string {
+	var all []string
+	for status, response := range responses {
+		if !strings.HasPrefix(status, "2") {
+			continue
+		}
+		for media := range object(d.resolve(object(response))["content"]) {
+			if !isJSON(media) {
+				all = append(all, media)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// isJSON reports whether bodies of the media type are one JSON value (RFC 6838 §4.2.8).
+func isJSON(media string) bool {
+	return media == "application/json" || strings.HasSuffix(media, "+json")
 }
 
 // exampleOf returns the first example of the objects.
@@ -218,9 +250,11 @@ func (o *Operation) Check(status int, contentType string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.ID, err)
+	var value any = string(body)
+	if isJSON(media) {
+		if value, err = jsonschema.UnmarshalJSON(bytes.NewReader(body)); err != nil {
+			return fmt.Errorf("%s: %w", o.ID, err)
+		}
 	}
 	if err := schema.Validate(value); err != nil {
 		return fmt.Errorf("%s: %d is not what the document says: %w", o.ID, status, err)
@@ -242,6 +276,9 @@ func (o *Operation) CheckExamples() error {
 	for status, response := range o.responses {
 		for media, content := range object(o.doc.resolve(object(response))["content"]) {
 			example := exampleOf(object(content))
+			if example == nil && !isJSON(media) {
+				return fmt.Errorf("%s: %s of %s has no example", o.ID, media, status)
+			}
 			if example == nil || object(content)["schema"] == nil {
 				continue
 			}

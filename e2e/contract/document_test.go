@@ -18,7 +18,10 @@ const document = `{
     "/things/mine": {"post": {"operationId": "make-thing",
       "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}, "example": {"name": "a", "size": 1}}}},
       "responses": {"201": {"description": "made", "content": {"application/json": {"schema": {"type": "object"}}}}}},
-      "get": {"operationId": "get-mine", "responses": {"200": {"description": "ok"}}}}
+      "get": {"operationId": "get-mine", "responses": {"200": {"description": "ok"}}}},
+    "/things.csv": {"get": {"operationId": "export-things", "security": [{}, {"bearer": []}], "x-permission": "things:read",
+      "responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {"type": "object"}},
+        "text/csv": {"schema": {"type": "string", "minLength": 2}, "example": "id"}, "application/x-ndjson": {"schema": {"type": "string"}}}}}}}
   },
   "components": {
     "schemas": {"Thing": {"type": "object", "additionalProperties": false, "required": ["name"],
@@ -66,6 +69,35 @@ func TestCheck(t *testing.T) {
 				t.Errorf("got %v, want %q in it", err, c.wrong)
 			}
 		})
+	}
+}
+
+// TestStreams: bodies that are not JSON are texts, and are shown by example.
+func TestStreams(t *testing.T) {
+	t.Parallel()
+	o := parse(t).Find("GET", "/things.csv")
+	if !o.Public || !o.Knows || o.Permission != "things:read" || len(o.Streams) != 2 || o.Streams[1] != "text/csv" {
+		t.Fatalf("found %+v", o)
+	}
+	for name, c := range map[string]struct {
+		media, body, wrong string
+	}{
+		"right":                 {"text/csv; charset=utf-8", "id\r\n1\r\n", ""},
+		"lines of JSON":         {"application/x-ndjson", "{}\n{}\n", ""},
+		"against the schema":    {"text/csv", "x", "minLength"},
+		"not documented":        {"text/plain", "id", "not documented"},
+		"JSON that is not JSON": {"application/json", "id\r\n", "export-things"},
+	} {
+		err := o.Check(200, c.media, []byte(c.body))
+		if (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
+			t.Errorf("%s: got %v, want %q in it", name, err, c.wrong)
+		}
+	}
+	if err := o.CheckExamples(); err == nil || !strings.Contains(err.Error(), "application/x-ndjson of 200 has no example") {
+		t.Errorf("a form without an example: %v", err)
+	}
+	if other := parse(t).Find("GET", "/things/7"); other.Knows || other.Streams != nil || other.Permission != "" {
+		t.Errorf("found %+v", other)
 	}
 }
 

@@ -65,6 +65,12 @@ func (c *complaints) api(a *Answer) {
 		return
 	}
 	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if attachment, _, _ := mime.ParseMediaType(h.Get("Content-Disposition")); attachment == "attachment" {
+		// A stream: the document says which ones there are.
+		c.check(a.Status == http.StatusOK && err == nil && media != "application/json", "an attachment of %q with %d", h.Get("Content-Type"), a.Status)
+		c.check(strings.Contains(strings.Join(h.Values("Vary"), ","), "Accept"), "Vary is %q", h.Values("Vary"))
+		return
+	}
 	c.check(err == nil && a.Envelope != nil, "no JSON object, Content-Type %q", h.Get("Content-Type"))
 	if err != nil || a.Envelope == nil {
 		return
