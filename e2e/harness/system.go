@@ -48,6 +48,8 @@ type System struct {
 	Redis    *service.Redis
 	// SQLite is the path of the database file of [Embedded].
 	SQLite string
+	// MailDir is where its processes put the mails that they would send.
+	MailDir string
 
 	secrets *secrets
 }
@@ -85,7 +87,7 @@ func Start(t testing.TB, kind Kind, o Options) *System {
 // Prepare provides the stores of a deployment without starting a process.
 func Prepare(t testing.TB, kind Kind, o Options) *System {
 	t.Helper()
-	sys := &System{Kind: kind, Options: o, secrets: &secrets{}}
+	sys := &System{Kind: kind, Options: o, secrets: &secrets{}, MailDir: t.TempDir()}
 	if kind == Embedded {
 		sys.SQLite = filepath.Join(t.TempDir(), "authy2.db")
 		return sys
@@ -121,6 +123,7 @@ func (sys *System) Environment() map[string]string {
 		"RATELIMIT_ENABLED": "false",
 		"LOG_FORMAT":        "json",
 		"LOG_LEVEL":         "info",
+		"MAIL_DIR":          sys.MailDir,
 		"SECRET_KEY":        "k1:c2VjcmV0LWtleS1vZi10aGUtam91cm5leXMtMDAwMDE=",
 		"ENCRYPTION_KEY":    "k1:ZW5jcnlwdGlvbi1rZXktb2YtdGhlLWpvdXJuZXlzMDA=",
 		"CA_ENCRYPTION_KEY": "k1:Y2Eta2V5LW9mLXRoZS1qb3VybmV5cy0wMDAwMDAwMDA=",

@@ -1,0 +1,144 @@
+package harness
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/mail"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Mail is a mail that the system sent.
+type Mail struct {
+	From, To, Subject, MessageID string
+	// Text is the plain text.
+	Text string
+	// Sent is the time of the file.
+	Sent time.Time
+}
+
+// oneTime is a token in a mail: 32 bytes in base64url.
+var oneTime = regexp.MustCompile(`(?:^|[^A-Za-z0-9_-])([A-Za-z0-9_-]{43})(?:[^A-Za-z0-9_-]|$)`)
+
+// Token is the one-time token in the mail.
+func (m Mail) Token(t testing.TB) string {
+	t.Helper()
+	found := oneTime.FindStringSubmatch(m.Text)
+	if found == nil {
+		t.Fatalf("no token in the mail %q:\n%s", m.Subject, m.Text)
+	}
+	return found[1]
+}
+
+// Mails are the mails to an address so far, oldest first. Tokens in them are secrets of
+// the journey.
+func (sys *System) Mails(t testing.TB, to string) []Mail {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(sys.MailDir, "*.eml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mails []Mail
+	for _, file := range files {
+		m, err := readMail(file)
+		if err != nil {
+			t.Fatalf("%s: %v", filepath.Base(file), err)
+		}
+		if strings.EqualFold(m.To, to) {
+			for _, found := range oneTime.FindAllStringSubmatch(m.Text, -1) {
+				sys.secrets.add(found[1])
+			}
+			mails = append(mails, m)
+		}
+	}
+	slices.SortStableFunc(mails, func(a, b Mail) int { return a.Sent.Compare(b.Sent) })
+	return mails
+}
+
+// AwaitMail waits for the n-th mail to an address.
+func (sys *System) AwaitMail(t testing.TB, to string, n int) Mail {
+	t.Helper()
+	var mails []Mail
+	Eventually(t, 15*time.Second, fmt.Sprintf("mail %d to %s", n, to), func() bool {
+		mails = sys.Mails(t, to)
+		return len(mails) >= n
+	})
+	return mails[n-1]
+}
+
+func readMail(file string) (Mail, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return Mail{}, fmt.Errorf("harness: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Mail{}, fmt.Errorf("harness: %w", err)
+	}
+	raw, err := mail.ReadMessage(f)
+	if err != nil {
+		return Mail{}, fmt.Errorf("harness: no mail (RFC 5322): %w", err)
+	}
+	m := Mail{MessageID: raw.Header.Get("Message-Id"), Sent: info.ModTime()}
+	if m.Subject, err = new(mime.WordDecoder).DecodeHeader(raw.Header.Get("Subject")); err != nil {
+		return Mail{}, fmt.Errorf("harness: subject: %w", err)
+	}
+	for name, into := range map[string]*string{"From": &m.From, "To": &m.To} {
+		list, err := raw.Header.AddressList(name)
+		if err != nil || len(list) != 1 {
+			return Mail{}, fmt.Errorf("harness: %s is %q: %w", name, raw.Header.Get(name), err)
+		}
+		*into = list[0].Address
+	}
+	m.Text, err = plainText(raw.Header.Get("Content-Type"), raw.Header.Get("Content-Transfer-Encoding"), raw.Body)
+	return m, err
+}
+
+// plainText finds the first text/plain part.
+func plainText(contentType, encoding string, body io.Reader) (string, error) {
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return "", fmt.Errorf("harness: Content-Type %q: %w", contentType, err)
+	}
+	if strings.HasPrefix(media, "multipart/") {
+		parts := multipart.NewReader(body, params["boundary"])
+		for {
+			part, err := parts.NextRawPart()
+			if errors.Is(err, io.EOF) {
+				return "", errors.New("harness: no plain text in the mail")
+			}
+			if err != nil {
+				return "", fmt.Errorf("harness: %w", err)
+			}
+			text, err := plainText(part.Header.Get("Content-Type"), part.Header.Get("Content-Transfer-Encoding"), part)
+			if err == nil {
+				return text, nil
+			}
+		}
+	}
+	if media != "text/plain" {
+		return "", fmt.Errorf("harness: %s is no plain text", media)
+	}
+	switch strings.ToLower(encoding) {
+	case "quoted-printable":
+		body = quotedprintable.NewReader(body)
+	case "base64":
+		body = base64.NewDecoder(base64.StdEncoding, body)
+	}
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return "", fmt.Errorf("harness: read the mail: %w", err)
+	}
+	return string(text), nil
+}
