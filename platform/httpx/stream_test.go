@@ -162,7 +162,9 @@ func TestStreamHeaders(t *testing.T) {
 			t.Errorf("%s = %q, want %q", name, got, want)
 		}
 	}
-	<-e.ended
+	if err := <-e.ended; err != nil {
+		t.Error(err)
+	}
 	head := e.call("HEAD", "/api/v1/export", "", "Accept", mediaCSV)
 	if fmt.Sprint(head.Header()) != fmt.Sprint(get.Header()) || head.Body.Len() != 0 || head.Code != 200 {
 		t.Errorf("HEAD: %d %v %q\nGET: %v", head.Code, head.Header(), head.Body, get.Header())
