@@ -1,0 +1,265 @@
+package e2e_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/authy2/backend/e2e/harness"
+)
+
+const myTrail = "/api/v1/users/me/audit-logs"
+
+// unaudited are the operations that change something and leave no row, each with why.
+var unaudited = map[string]string{
+	"POST /api/v1/auth/sessions/refresh": "extends the session as every request does, and is the smallest of them",
+}
+
+// errand is a working request of an operation and what it must leave in the trail.
+type errand struct {
+	call harness.Call
+	// actions are the actions of the rows that it leaves, in any order.
+	actions []string
+	// token reads the listing in which the rows must be; empty where nobody is left who may.
+	token string
+	// listing is the path of that listing.
+	listing string
+}
+
+// errands make everything that one operation needs and give the request that uses it.
+var errands = map[string]func(t *testing.T, sys *harness.System) errand{
+	"POST /api/v1/auth/register": func(_ *testing.T, sys *harness.System) errand {
+		return errand{call: harness.Call{Path: registerPath, Body: sys.NewUser().Registration()}, actions: []string{"user.register", "session.create"}}
+	},
+	"POST /api/v1/auth/login": func(t *testing.T, sys *harness.System) errand {
+		u := sys.First().Register(t)
+		return errand{harness.LoginCall(u.Email, u.Password), []string{"user.login"}, u.Token, myTrail}
+	},
+	"POST /api/v1/auth/logout": func(t *testing.T, sys *harness.System) errand {
+		u := sys.First().Register(t)
+		return errand{harness.Call{Method: http.MethodPost, Path: "/api/v1/auth/logout", Token: sys.First().Login(t, u)}, []string{"user.logout"}, u.Token, myTrail}
+	},
+	"DELETE /api/v1/auth/sessions/{}": func(t *testing.T, sys *harness.System) errand {
+		u := sys.First().Register(t)
+		id := sys.First().CurrentSession(t, sys.First().Login(t, u))
+		return errand{harness.Call{Method: http.MethodDelete, Path: "/api/v1/auth/sessions/" + id, Token: u.Token}, []string{"session.revoke"}, u.Token, myTrail}
+	},
+	"DELETE /api/v1/auth/sessions": func(t *testing.T, sys *harness.System) errand {
+		u := sys.First().Register(t)
+		sys.First().Login(t, u)
+		return errand{harness.Call{Method: http.MethodDelete, Path: "/api/v1/auth/sessions", Token: u.Token}, []string{"session.revoke"}, u.Token, myTrail}
+	},
+	"PATCH /api/v1/users/me": func(t *testing.T, sys *harness.System) errand {
+		u := sys.First().Register(t)
+		return errand{harness.Call{Method: http.MethodPatch, Path: "/api/v1/users/me", Token: u.Token, Body: map[string]any{"full_name": "Another Name"}}, []string{"user.update"}, u.Token, myTrail}
+	},
+	"DELETE /api/v1/users/me": func(t *testing.T, sys *harness.System) errand {
+		return errand{call: deleteMe(sys.First().Register(t)), actions: []string{"user.delete"}}
+	},
+	"POST /api/v1/users/me/password": func(t *testing.T, sys *harness.System) errand {
+		u, fresh := sys.First().Register(t), sys.NewUser().Password
+		return errand{changePassword(u, u.Password, fresh), []string{"user.password_change"}, u.Token, myTrail}
+	},
+	"POST /api/v1/organizations": func(t *testing.T, sys *harness.System) errand {
+		u := sys.First().Register(t)
+		return errand{harness.Call{Path: organizationsPath, Token: u.Token, Body: map[string]any{"name": harness.Unique("Walk ")}}, []string{"org.create"}, u.Token, myTrail}
+	},
+	"PATCH /api/v1/organizations/{}":                   inOrganization("org.update", func(w walk) harness.Call { return harness.Rename(w.owner.Token, w.o, "Walked") }),
+	"POST /api/v1/organizations/{}/members":            inOrganization("org.member.add", func(w walk) harness.Call { return harness.AddMember(w.owner.Token, w.o, w.stranger.Email, "guest") }),
+	"DELETE /api/v1/organizations/{}/members/{}":       inOrganization("org.member.remove", func(w walk) harness.Call { return harness.RemoveMember(w.owner.Token, w.o, w.member.ID) }),
+	"PATCH /api/v1/organizations/{}/members/{}/role":   inOrganization("org.member.role_change", func(w walk) harness.Call { return harness.ChangeRole(w.owner.Token, w.o, w.member.ID, "admin") }),
+	"POST /api/v1/organizations/{}/transfer-ownership": inOrganization("org.ownership.transfer", func(w walk) harness.Call { return harness.Transfer(w.owner.Token, w.o, w.member.ID) }),
+	"POST /api/v1/organizations/{}/invites":            inOrganization("org.invite.create", func(w walk) harness.Call { return harness.Invite(w.owner.Token, w.o, w.stranger.Email, "guest") }),
+	"PUT /api/v1/organizations/{}/session-policy": inOrganization("org.session_policy.update", func(w walk) harness.Call {
+		return harness.Call{Method: http.MethodPut, Path: w.o.Path("session-policy"), Token: w.owner.Token, Body: map[string]any{"idle_timeout": 600, "absolute_timeout": nil}}
+	}),
+	"POST /api/v1/organizations/{}/invites/{}/resend": inOrganization("org.invite.resend", func(w walk) harness.Call {
+		return harness.Call{Method: http.MethodPost, Path: w.o.Path("invites", w.inviteID, "resend"), Token: w.owner.Token}
+	}),
+	"DELETE /api/v1/organizations/{}/invites/{}": inOrganization("org.invite.cancel", func(w walk) harness.Call {
+		return harness.Call{Method: http.MethodDelete, Path: w.o.Path("invites", w.inviteID), Token: w.owner.Token}
+	}),
+	"POST /api/v1/invites/{}/accept": inOrganization("org.invite.accept", func(w walk) harness.Call { return harness.Accept(w.invited.Token, w.inviteToken) }),
+	"DELETE /api/v1/organizations/{}": func(t *testing.T, sys *harness.System) errand {
+		u := sys.First().Register(t)
+		o := sys.First().Found(t, u.Token)
+		return errand{harness.Call{Method: http.MethodDelete, Path: o.Path(), Token: u.Token}, []string{"org.delete"}, u.Token, myTrail}
+	},
+}
+
+// walk is an organization with what errands need.
+type walk struct {
+	o                                harness.Organization
+	owner, member, stranger, invited harness.User
+	inviteID, inviteToken            string
+}
+
+// inOrganization is an errand inside an organization, to be read in its listing by a
+// second owner, whom no errand touches.
+func inOrganization(action string, call func(w walk) harness.Call) func(*testing.T, *harness.System) errand {
+	return func(t *testing.T, sys *harness.System) errand {
+		t.Helper()
+		s := sys.First()
+		w := walk{owner: s.Register(t), member: s.Register(t), stranger: s.Register(t), invited: s.Register(t)}
+		reader := s.Register(t)
+		w.o = s.Found(t, w.owner.Token)
+		s.AddMember(t, w.owner.Token, w.o, reader, "owner")
+		s.AddMember(t, w.owner.Token, w.o, w.member, "member")
+		w.inviteID, w.inviteToken = s.Invite(t, w.owner.Token, w.o, w.invited.Email, "guest")
+		return errand{call(w), []string{action}, reader.Token, w.o.Path("audit-logs")}
+	}
+}
+
+func changePassword(u harness.User, current, fresh string) harness.Call {
+	return harness.Call{Path: "/api/v1/users/me/password", Token: u.Token, Body: map[string]any{
+		"current_password": current, "new_password": fresh, "new_password_confirm": fresh,
+	}}
+}
+
+// Every operation that changes something leaves exactly its action, with the request id
+// of its answer. One that the test does not know fails it by name.
+func TestEveryChangeIsInTheTrail(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, harness.Options{Kinds: []harness.Kind{harness.Embedded, harness.Single}}, func(t *testing.T, sys *harness.System) {
+		s, walked := sys.First(), map[string]bool{}
+		for _, operation := range s.Document(t).Operations {
+			route := routeOf(operation)
+			if operation.Method == http.MethodGet || unaudited[route] != "" {
+				continue
+			}
+			prepare := errands[route]
+			if prepare == nil {
+				t.Errorf("%s (%s) changes something and nobody has looked at what it leaves in the trail", operation.ID, route)
+				continue
+			}
+			walked[route] = true
+			t.Run(operation.ID, func(t *testing.T) {
+				t.Parallel()
+				e := prepare(t, sys)
+				a := s.Do(t, e.call)
+				if a.Status >= 300 {
+					t.Fatalf("the errand fails: %d %s", a.Status, a.Body)
+				}
+				wantRows(t, sys, a, e.actions...)
+				if e.token == "" {
+					return
+				}
+				for _, action := range e.actions {
+					if !slices.ContainsFunc(s.Trail(t, e.token, e.listing), func(row map[string]any) bool {
+						return row["action"] == action && row["request_id"] == a.Header.Get("X-Request-Id") && row["success"] == true && textOf(row, "ip_address") == "127.0.0.1"
+					}) {
+						t.Errorf("%s is not in %s", action, e.listing)
+					}
+				}
+			})
+		}
+		for route := range errands {
+			if !walked[route] {
+				t.Errorf("%s is an errand and not in the document", route)
+			}
+		}
+	})
+}
+
+// wantRows checks that the request left rows of exactly these actions, all of success.
+func wantRows(t *testing.T, sys *harness.System, a *harness.Answer, actions ...string) {
+	t.Helper()
+	var got []string
+	for _, row := range sys.AuditOf(t, a) {
+		got = append(got, row.Action)
+		if row.Success != (a.Status < 400) || row.Success != (row.ErrorType == "") {
+			t.Errorf("%s has success %t and error %q after %d", row.Action, row.Success, row.ErrorType, a.Status)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(actions)
+	if !slices.Equal(got, actions) {
+		t.Errorf("%s %s left %v in the trail, want %v", a.Call.Method, a.Call.Path, got, actions)
+	}
+}
+
+// What is refused for a reason that matters leaves a row too; reads and slips leave none,
+// and no row holds a secret.
+func TestRefusalsAreInTheTrail(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, harness.Options{Kinds: []harness.Kind{harness.Embedded, harness.Single}}, func(t *testing.T, sys *harness.System) {
+		s := sys.First()
+		owner, guest, nobody := s.Register(t), s.Register(t), sys.NewUser()
+		o := s.Found(t, owner.Token)
+		s.AddMember(t, owner.Token, o, guest, "guest")
+		csv := map[string]string{"Accept": "text/csv"}
+		for name, c := range map[string]struct {
+			call    harness.Call
+			status  int
+			actions []string
+		}{
+			"wrong password":      {harness.LoginCall(owner.Email, "Wrong-password-1"), http.StatusUnauthorized, []string{"user.login"}},
+			"unknown email":       {harness.LoginCall(nobody.Email, "Wrong-password-1"), http.StatusUnauthorized, []string{"user.login"}},
+			"password change":     {changePassword(owner, "Wrong-password-1", "Another-pass-123"), http.StatusUnauthorized, []string{"user.password_change"}},
+			"deletion":            {harness.Call{Method: http.MethodDelete, Path: "/api/v1/users/me", Token: owner.Token, Body: map[string]any{"current_password": "Wrong-password-1"}}, http.StatusUnauthorized, []string{"user.delete"}},
+			"deletion vetoed":     {deleteMe(owner), http.StatusConflict, []string{"user.delete"}},
+			"lack of role":        {harness.Rename(guest.Token, o, "Mine"), http.StatusForbidden, []string{"access.denied"}},
+			"lack of role, read":  {harness.Call{Path: o.Path("audit-logs"), Token: guest.Token}, http.StatusForbidden, []string{"access.denied"}},
+			"lack of rank":        {harness.ChangeRole(guest.Token, o, owner.ID, "guest"), http.StatusForbidden, []string{"access.denied"}},
+			"export":              {harness.Call{Path: o.Path("audit-logs"), Token: owner.Token, Header: csv}, http.StatusOK, []string{"audit.export"}},
+			"own export":          {harness.Call{Path: myTrail, Token: owner.Token, Header: csv}, http.StatusOK, []string{"audit.export"}},
+			"everything about me": {harness.Call{Path: "/api/v1/users/me/export", Token: owner.Token}, http.StatusOK, []string{"user.export"}},
+			"a slip":              {harness.Call{Method: http.MethodPatch, Path: o.Path(), Token: owner.Token, Body: map[string]any{"name": ""}}, http.StatusBadRequest, nil},
+			"a stranger":          {harness.Rename(owner.Token, harness.Organization{ID: unknownID}, "Mine"), http.StatusNotFound, nil},
+			"nobody":              {harness.Rename("", o, "Mine"), http.StatusUnauthorized, nil},
+		} {
+			a, err := s.Try(t.Context(), c.call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.Status != c.status {
+				t.Errorf("%s: status %d, want %d: %s", name, a.Status, c.status, a.Body)
+			}
+			wantRows(t, sys, a, c.actions...)
+		}
+		readsLeaveNothing(t, sys, owner, o)
+
+		dump := strings.Builder{}
+		for _, listing := range []string{o.Path("audit-logs"), myTrail} {
+			for _, row := range s.Trail(t, owner.Token, listing) {
+				for name, value := range row {
+					if text, ok := value.(string); ok {
+						dump.WriteString(name + "=" + text + "\n")
+					}
+				}
+			}
+		}
+		for _, row := range sys.AuditRows(t, "1 = 1") {
+			dump.WriteString(row.Metadata + "\n" + row.ResourceID + "\n" + row.RequestID + "\n")
+			if strings.Contains(row.Metadata, "@") {
+				t.Errorf("%s: an address lies in the metadata: %s", row.Action, row.Metadata)
+			}
+		}
+		sys.Secret("Wrong-password-1", "Another-pass-123")
+		if secret := sys.SecretIn(dump.String()); secret != "" {
+			t.Errorf("the trail holds the secret %q", secret)
+		}
+	})
+}
+
+// readsLeaveNothing reads everything there is to read and counts rows.
+func readsLeaveNothing(t *testing.T, sys *harness.System, owner harness.User, o harness.Organization) {
+	t.Helper()
+	s := sys.First()
+	before := sys.One(t, `SELECT count(*) FROM audit_entries`)
+	for _, operation := range s.Document(t).Operations {
+		if operation.Method != http.MethodGet || operation.Path == "/api/v1/users/me/export" {
+			continue
+		}
+		path := strings.Replace(operation.Path, "{id}", o.ID, 1)
+		if strings.Contains(path, "{") {
+			path = pathParameter.ReplaceAllString(path, unknownID)
+		}
+		s.Do(t, harness.Call{Path: path, Token: owner.Token})
+		s.Do(t, harness.Call{Method: http.MethodHead, Path: path, Token: owner.Token})
+	}
+	if after := sys.One(t, `SELECT count(*) FROM audit_entries`); after != before {
+		t.Errorf("reading left rows: %s, then %s", before, after)
+	}
+}
