@@ -30,7 +30,12 @@ func TestDocument(t *testing.T) {
 	for _, route := range []string{
 		"POST /api/v1/auth/register", "POST /api/v1/auth/login", "POST /api/v1/auth/logout", "GET /api/v1/auth/me", "GET /api/v1/auth/sessions", "POST /api/v1/auth/sessions/refresh",
 		"DELETE /api/v1/auth/sessions/{id}", "DELETE /api/v1/auth/sessions", "GET /api/v1/users/me", "PATCH /api/v1/users/me", "DELETE /api/v1/users/me", "POST /api/v1/users/me/password",
-		"GET /api/v1/users/me/export", "GET /api/health", "GET /api/health/live", "GET /api/health/ready",
+		"GET /api/v1/users/me/export", "GET /api/v1/users/me/organizations", "GET /api/v1/users/me/invites", "GET /api/v1/users/me/audit-logs", "GET /api/health", "GET /api/health/live", "GET /api/health/ready",
+		"POST /api/v1/organizations", "GET /api/v1/organizations/{id}", "PATCH /api/v1/organizations/{id}", "DELETE /api/v1/organizations/{id}", "GET /api/v1/organizations/{id}/members",
+		"POST /api/v1/organizations/{id}/members", "DELETE /api/v1/organizations/{id}/members/{userId}", "PATCH /api/v1/organizations/{id}/members/{userId}/role",
+		"POST /api/v1/organizations/{id}/transfer-ownership", "GET /api/v1/organizations/{id}/roles", "GET /api/v1/organizations/{id}/session-policy", "PUT /api/v1/organizations/{id}/session-policy",
+		"GET /api/v1/organizations/{id}/invites", "POST /api/v1/organizations/{id}/invites", "DELETE /api/v1/organizations/{id}/invites/{inviteId}", "POST /api/v1/organizations/{id}/invites/{inviteId}/resend",
+		"GET /api/v1/invites/{token}", "POST /api/v1/invites/{token}/accept", "GET /api/v1/organizations/{id}/audit-logs",
 	} {
 		want[route] = true
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/authy2/backend/e2e/contract"
 	"github.com/authy2/backend/e2e/harness"
 )
 
@@ -98,6 +99,39 @@ func TestOrganizationRepeats(t *testing.T) {
 		}
 		if n := len(sys.Mails(t, invited.Email)); n != 1 {
 			t.Errorf("%d mails for one invitation", n)
+		}
+	})
+}
+
+// Whatever is listed by pages takes the same limits and cursors, and refuses the same ones.
+func TestEveryListPages(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, harness.Options{Kinds: []harness.Kind{harness.Embedded, harness.Single}}, func(t *testing.T, sys *harness.System) {
+		s := sys.First()
+		u := s.Register(t)
+		o := s.Found(t, u.Token)
+		lists := 0
+		for _, operation := range s.Document(t).Operations {
+			if !slices.ContainsFunc(operation.Parameters, func(p contract.Parameter) bool { return p.Name == "cursor" }) {
+				continue
+			}
+			lists++
+			path := strings.Replace(operation.Path, "{id}", o.ID, 1)
+			for _, query := range []string{
+				"limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "limit=1&limit=2", "cursor=abc", "cursor=%00", "cursor=e30", "cursor=bnVsbA", "cursor=a&cursor=b",
+				"cursor=" + strings.Repeat("A", 5000), "cursor=eyJpZCI6IicgT1IgMT0xIn0", "nothing=1", "Limit=1", "limit=%zz",
+			} {
+				s.Do(t, harness.Call{Path: path + "?" + query, Token: u.Token}).Want(t, http.StatusBadRequest)
+			}
+			for _, query := range []string{"", "?limit=1", "?limit=100"} {
+				a := s.Do(t, harness.Call{Path: path + query, Token: u.Token}).Want(t, http.StatusOK)
+				if _, counted := a.Value("data", "count").(float64); !counted || a.Value("meta", "limit") == nil {
+					t.Errorf("%s%s answers without count or limit: %s", operation.Path, query, a.Body)
+				}
+			}
+		}
+		if lists < 7 {
+			t.Errorf("%d lists, want at least 7", lists)
 		}
 	})
 }

@@ -29,14 +29,14 @@ func TestProductionRefuses(t *testing.T) {
 	if code == 0 {
 		t.Fatalf("it started:\n%s", out)
 	}
-	for _, key := range []string{"SECRET_KEY", "ENCRYPTION_KEY", "CA_ENCRYPTION_KEY", "DATABASE_URL", "PUBLIC_URL"} {
+	for _, key := range []string{"SECRET_KEY", "ENCRYPTION_KEY", "CA_ENCRYPTION_KEY", "DATABASE_URL", "PUBLIC_URL", "SMTP_HOST"} {
 		if !strings.Contains(out, key) {
 			t.Errorf("the refusal does not name %s:\n%s", key, out)
 		}
 	}
 	good := map[string]string{
 		"APP_ENV": "production", "PUBLIC_URL": "https://auth.example.com", "DATABASE_URL": "postgres://authy2@127.0.0.1:1/authy2",
-		"SECRET_KEY": newKey(t), "ENCRYPTION_KEY": newKey(t), "CA_ENCRYPTION_KEY": newKey(t),
+		"SECRET_KEY": newKey(t), "ENCRYPTION_KEY": newKey(t), "CA_ENCRYPTION_KEY": newKey(t), "SMTP_HOST": "smtp.example.com",
 	}
 	if out, code := harness.Run(t, t.TempDir(), good, "config", "check"); code != 0 {
 		t.Errorf("a complete configuration is refused with %d:\n%s", code, out)
@@ -50,6 +50,7 @@ func TestProductionRefuses(t *testing.T) {
 		"a bad network":            {"TRUSTED_PROXIES": "10.0.0.0/99"},
 		"a bad rate":               {"RATELIMIT_LOGIN": "many"},
 		"idle longer than the cap": {"SESSION_IDLE_TIMEOUT": "10", "SESSION_ABSOLUTE_TIMEOUT": "5"},
+		"no mail server":           {"SMTP_HOST": ""},
 		"an unknown profile":       {"APP_ENV": "staging"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,6 +81,9 @@ func TestModuleSetsThatAreRefused(t *testing.T) {
 		"sessions":              {"sessions", "identity"},
 		"identity,identity":     {"identity"},
 		"identity,foo,sessions": {"foo"},
+		"tenancy":               {"tenancy", "identity"},
+		"audit,sessions":        {"sessions", "identity"},
+		"audit,tenancy":         {"tenancy", "identity"},
 	} {
 		t.Run(modules, func(t *testing.T) {
 			t.Parallel()
