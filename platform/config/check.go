@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/mail"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/ulule/limiter/v3"
 
@@ -32,8 +30,9 @@ const (
 // be.
 func (l *loading) checkPlatform() {
 	p := l.schema.platform
+	p.Mail.SMTP.fill()
 	l.complainOf("", errors.Join(
-		p.App.check(), p.HTTP.check(), p.Password.check(p.App.Env), p.Jobs.check(), p.Mail.check(), p.Brand.check(), p.Log.check(), p.Metrics.check(p.HTTP.Addr),
+		p.App.check(), p.HTTP.check(), p.Password.check(p.App.Env), p.Jobs.check(), p.Mail.check(p.Production()), p.Brand.check(), p.Log.check(), p.Metrics.check(p.HTTP.Addr),
 		p.Redis.check(), l.fillDatabase(&p.Database), p.Database.check(p.Production()), p.Keys.check(p.Production()),
 	))
 	for name := range p.RateLimit.Rates {
@@ -108,18 +107,6 @@ func (j Jobs) check() error {
 		return complaint("jobs.interval", "must not be negative")
 	}
 	return nil
-}
-
-// check wants a sender that can stand in a header.
-func (m Mail) check() error {
-	var problems []error
-	if m.Dir == "" {
-		problems = append(problems, complaint("mail.dir", "must not be empty"))
-	}
-	if _, err := mail.ParseAddress(m.From); err != nil || strings.ContainsFunc(m.From, unicode.IsControl) {
-		problems = append(problems, complaint("mail.from", "%q is not a sender such as Authy2 <no-reply@example.com>", short(m.From)))
-	}
-	return errors.Join(problems...)
 }
 
 func (g Log) check() error {

@@ -33,7 +33,7 @@ type Platform struct {
 
 // App is the installation as a whole.
 type App struct {
-	Env       string `conf:"env" env:"APP_ENV" doc:"Profile: development, testing or production. Production refuses missing or default secrets, SQLite without ALLOW_SQLITE and a plain-http PUBLIC_URL."`
+	Env       string `conf:"env" env:"APP_ENV" doc:"Profile: development, testing or production. Production refuses missing or default secrets, SQLite without ALLOW_SQLITE, a plain-http PUBLIC_URL, and to start without SMTP_HOST or MAIL_DISABLED."`
 	PublicURL string `conf:"public_url" env:"PUBLIC_URL" doc:"Address that clients use. Links, the issuer and redirect URIs derive from it, never from the Host header."`
 }
 
@@ -93,12 +93,6 @@ type Jobs struct {
 	Interval  time.Duration `conf:"interval" env:"JOB_INTERVAL_SECONDS" doc:"Seconds between two runs of JOB_NAME; 0 runs it once."`
 }
 
-// Mail is how mails leave.
-type Mail struct {
-	Dir  string `conf:"dir" env:"MAIL_DIR" doc:"Folder into which mails are delivered, each as an .eml file that only its owner may read."`
-	From string `conf:"from" env:"MAIL_FROM" doc:"Sender of every mail: an address, with or without a name before it in the form Name <address>."`
-}
-
 // Log is what operators read.
 type Log struct {
 	Level  slog.Level `conf:"level" env:"LOG_LEVEL" doc:"Least level that is logged: debug, info, warn or error."`
@@ -121,7 +115,7 @@ func Defaults() Platform {
 		Password:  Password{BcryptLogRounds: 12},
 		RateLimit: RateLimit{Enabled: true},
 		Jobs:      Jobs{InProcess: true},
-		Mail:      Mail{Dir: "data/mail", From: "Authy2 <no-reply@localhost>"},
+		Mail:      Mail{Dir: "data/mail", From: "Authy2 <no-reply@localhost>", SMTP: SMTP{TLS: StartTLS}},
 		Brand:     Brand{Name: "Authy2", Accent: "#2456c8"},
 		Log:       Log{Level: slog.LevelInfo, Format: "json"},
 	}

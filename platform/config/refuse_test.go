@@ -72,6 +72,14 @@ func TestRefuses(t *testing.T) {
 		"cheap hashes":          {env("BCRYPT_LOG_ROUNDS=11"), "password.bcrypt_log_rounds (BCRYPT_LOG_ROUNDS): must be at least 12 outside the testing profile"},
 		"no sender":             {env("MAIL_FROM=Authy2"), `mail.from (MAIL_FROM): "Authy2" is not a sender such as Authy2 <no-reply@example.com>`},
 		"a header in sender":    {env("MAIL_FROM=a@b.c\r\nBcc: d@e.f"), `mail.from (MAIL_FROM): "a@b.c\r\nBcc: d@e.f" is not a sender such as Authy2 <no-reply@example.com>`},
+		"mail server and port":  {env("SMTP_HOST=smtp.example.com:25"), `mail.smtp.host (SMTP_HOST): "smtp.example.com:25" is not a host such as smtp.example.com (the port is SMTP_PORT)`},
+		"mail server's address": {env("SMTP_HOST=smtp://smtp.example.com"), `mail.smtp.host (SMTP_HOST): "smtp://smtp.example.com" is not a host such as smtp.example.com (the port is SMTP_PORT)`},
+		"mail server's port":    {env("SMTP_PORT=70000"), "mail.smtp.port (SMTP_PORT): 70000 is not a port"},
+		"mail server's TLS":     {env("SMTP_TLS=ssl"), `mail.smtp.tls (SMTP_TLS): "ssl" is not one of starttls, tls, none`},
+		"clear text elsewhere":  {env("SMTP_HOST=smtp.example.com", "SMTP_TLS=none"), "mail.smtp.tls (SMTP_TLS): none is for a mail server on this machine (localhost); use starttls or tls"},
+		"private is elsewhere":  {env("SMTP_HOST=10.0.0.5", "SMTP_TLS=none"), "mail.smtp.tls (SMTP_TLS): none is for a mail server on this machine (localhost); use starttls or tls"},
+		"password in clear":     {env("SMTP_HOST=localhost", "SMTP_TLS=none", "SMTP_USERNAME=a", "SMTP_PASSWORD=b"), "mail.smtp.username (SMTP_USERNAME): would travel in clear text: use SMTP_TLS=starttls or tls"},
+		"name without password": {env("SMTP_HOST=smtp.example.com", "SMTP_USERNAME=a"), "mail.smtp.username (SMTP_USERNAME): and SMTP_PASSWORD belong together; set both or neither"},
 		"no brand":              {yaml("brand: {name: ' '}"), "brand.name (BRAND_NAME): must be one line of 1 to 64 characters"},
 		"two lines of brand":    {env("BRAND_NAME=a\nb"), "brand.name (BRAND_NAME): must be one line of 1 to 64 characters"},
 		"logo over http":        {env("BRAND_LOGO_URL=http://cdn.example.com/a.png"), "brand.logo_url (BRAND_LOGO_URL): must be an https address such as https://cdn.example.com/logo.png"},
@@ -122,10 +130,10 @@ func TestEverythingAtOnce(t *testing.T) {
 func TestProductionNamesEverythingThatIsMissing(t *testing.T) {
 	t.Parallel()
 	const good = "dGhpcyBpcyBub3QgYSBrZXkgYnV0IDMyIGJ5dGVzISE="
-	all := []string{"SECRET_KEY", "ENCRYPTION_KEY", "CA_ENCRYPTION_KEY", "DATABASE_URL", "PUBLIC_URL"}
+	all := []string{"SECRET_KEY", "ENCRYPTION_KEY", "CA_ENCRYPTION_KEY", "DATABASE_URL", "PUBLIC_URL", "SMTP_HOST"}
 	complete := []string{
 		"SECRET_KEY=" + good, "ENCRYPTION_KEY=" + good, "CA_ENCRYPTION_KEY=" + good,
-		"DATABASE_URL=postgres://db/authy2", "PUBLIC_URL=https://auth.example.com",
+		"DATABASE_URL=postgres://db/authy2", "PUBLIC_URL=https://auth.example.com", "SMTP_HOST=smtp.example.com",
 	}
 	for name, tc := range map[string]struct {
 		environ []string
@@ -133,17 +141,19 @@ func TestProductionNamesEverythingThatIsMissing(t *testing.T) {
 	}{
 		"nothing set":             {nil, all},
 		"complete":                {complete, nil},
-		"database by its parts":   {append(complete[:3:3], "POSTGRES_HOST=db", complete[4]), nil},
-		"short key":               {append(complete[1:5:5], "SECRET_KEY=short"), []string{"SECRET_KEY"}},
-		"documented key":          {append(complete[1:5:5], "SECRET_KEY=change-me-change-me-change-me-32"), []string{"SECRET_KEY"}},
-		"monotonous key":          {append(complete[1:5:5], "SECRET_KEY="+strings.Repeat("0", 64)), []string{"SECRET_KEY"}},
-		"periodic key":            {append(complete[1:5:5], "SECRET_KEY="+strings.Repeat("0123456789abcdef", 4)), []string{"SECRET_KEY"}},
-		"an older default key":    {append(complete[1:5:5], "SECRET_KEY=new:"+good+",old:"+strings.Repeat("a", 64)), []string{"SECRET_KEY"}},
-		"SQLite":                  {append(complete[:5:5], "DATABASE_URL=sqlite:data/x.db"), []string{"DATABASE_URL"}},
-		"SQLite that is meant":    {append(complete[:5:5], "DATABASE_URL=sqlite:data/x.db", "ALLOW_SQLITE=true"), nil},
-		"plain http":              {append(complete[:5:5], "PUBLIC_URL=http://auth.example.com"), []string{"PUBLIC_URL"}},
-		"cheap hashes":            {append(complete[:5:5], "BCRYPT_LOG_ROUNDS=4"), []string{"BCRYPT_LOG_ROUNDS"}},
-		"everything is wrong":     {[]string{"BCRYPT_LOG_ROUNDS=4"}, append(all[:5:5], "BCRYPT_LOG_ROUNDS")},
+		"database by its parts":   {append(complete[:3:3], "POSTGRES_HOST=db", complete[4], complete[5]), nil},
+		"short key":               {append(complete[1:6:6], "SECRET_KEY=short"), []string{"SECRET_KEY"}},
+		"documented key":          {append(complete[1:6:6], "SECRET_KEY=change-me-change-me-change-me-32"), []string{"SECRET_KEY"}},
+		"monotonous key":          {append(complete[1:6:6], "SECRET_KEY="+strings.Repeat("0", 64)), []string{"SECRET_KEY"}},
+		"periodic key":            {append(complete[1:6:6], "SECRET_KEY="+strings.Repeat("0123456789abcdef", 4)), []string{"SECRET_KEY"}},
+		"an older default key":    {append(complete[1:6:6], "SECRET_KEY=new:"+good+",old:"+strings.Repeat("a", 64)), []string{"SECRET_KEY"}},
+		"SQLite":                  {append(complete[:6:6], "DATABASE_URL=sqlite:data/x.db"), []string{"DATABASE_URL"}},
+		"SQLite that is meant":    {append(complete[:6:6], "DATABASE_URL=sqlite:data/x.db", "ALLOW_SQLITE=true"), nil},
+		"plain http":              {append(complete[:6:6], "PUBLIC_URL=http://auth.example.com"), []string{"PUBLIC_URL"}},
+		"cheap hashes":            {append(complete[:6:6], "BCRYPT_LOG_ROUNDS=4"), []string{"BCRYPT_LOG_ROUNDS"}},
+		"no mail server":          {complete[:5:5], []string{"SMTP_HOST"}},
+		"no mails that is meant":  {append(complete[:5:5], "MAIL_DISABLED=true"), nil},
+		"everything is wrong":     {[]string{"BCRYPT_LOG_ROUNDS=4"}, append(all[:6:6], "BCRYPT_LOG_ROUNDS")},
 		"the profile in the file": {nil, all},
 	} {
 		t.Run(name, func(t *testing.T) {

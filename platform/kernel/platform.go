@@ -80,17 +80,9 @@ func newParts(o Options) (*parts, error) {
 	p.invalidation = invalidation.New(p.db, clock.System{}, o.Log, invalidation.Settings{})
 	p.answers = httpx.NewAnswers(p.db, p.store, p.keys, p.clock, o.Rand, o.Log)
 	p.jobs = jobs.New(p.db, p.clock, o.Log, jobs.Settings{
-		InProcess: o.Serve && p.platform.Jobs.InProcess, Registerer: o.Metrics,
+		InProcess: o.works(), Registerer: o.Metrics,
 	})
-	brand := p.platform.Brand
-	if p.composer, err = mail.NewComposer(mail.Brand{Name: brand.Name, LogoURL: brand.LogoURL, Accent: brand.Accent}); err != nil {
-		return nil, err
-	}
-	p.mail, err = mail.New(mail.Parts{
-		DB: p.db, Clock: p.clock, IDs: o.IDs, Keys: p.sealing, Rand: o.Rand, Jobs: p.jobs, Bus: p.bus,
-		Transport: mail.NewMaildir(p.platform.Mail.Dir, o.Log), Log: o.Log, Metrics: o.Metrics,
-	}, mail.Settings{From: p.platform.Mail.From, PublicURL: p.platform.App.PublicURL})
-	return p, err
+	return p, p.openMail(o)
 }
 
 // openCache chooses Redis or this process's memory.

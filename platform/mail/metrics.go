@@ -11,6 +11,7 @@ const (
 	sent     result = "sent"
 	deferred result = "deferred"
 	dead     result = "dead"
+	disabled result = "disabled"
 )
 
 // metrics counts mails.
@@ -19,7 +20,7 @@ type metrics struct{ total *prometheus.CounterVec }
 // newMetrics returns the metrics, registered unless reg is nil.
 func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{total: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "mails_total", Help: "Mails by purpose and result (queued, sent, deferred, dead). A mail is deferred at every attempt that fails.",
+		Name: "mails_total", Help: "Mails by purpose and result (queued, sent, deferred, dead, disabled). A mail is deferred at every attempt that fails.",
 	}, []string{"purpose", "result"})}
 	if reg != nil {
 		reg.MustRegister(m.total)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/mail"
-	"net/url"
 	"strings"
 	"time"
 
@@ -44,6 +43,8 @@ type Settings struct {
 	From string
 	// PublicURL is the address of the installation, whose host names it in Message-IDs.
 	PublicURL string
+	// Disabled means that mails are neither kept nor delivered.
+	Disabled bool
 	// Timeout bounds one attempt; zero means 30 s. A lease is longer by what it takes to
 	// record the outcome.
 	Timeout time.Duration
@@ -79,8 +80,9 @@ type Queue struct {
 	metrics  metrics
 	// slots bounds the deliveries at work in this process, so that a mail server that
 	// hangs does not keep other jobs from running.
-	slots chan struct{}
-	under *background
+	slots   chan struct{}
+	under   *background
+	dropped dropped
 }
 
 var _ Outbox = (*Queue)(nil)
@@ -93,8 +95,8 @@ func New(p Parts, s Settings) (*Queue, error) {
 	if err != nil || strings.ContainsFunc(s.From, breaksLine) {
 		return nil, fmt.Errorf("mail: the sender %q is no address", s.From)
 	}
-	public, err := url.Parse(s.PublicURL)
-	if err != nil || public.Hostname() == "" {
+	host := hostOf(s.PublicURL)
+	if host == "" {
 		return nil, fmt.Errorf("mail: the address of the installation %q has no host", s.PublicURL)
 	}
 	parallel := 4
@@ -102,7 +104,7 @@ func New(p Parts, s Settings) (*Queue, error) {
 		parallel = 2
 	}
 	return &Queue{
-		parts: p, settings: s, from: from, host: right(public.Hostname()), sealer: crypto.NewSealer(p.Keys, "mail", p.Rand),
+		parts: p, settings: s, from: from, host: right(host), sealer: crypto.NewSealer(p.Keys, "mail", p.Rand),
 		store: newStore(p.DB), metrics: newMetrics(p.Metrics), slots: make(chan struct{}, parallel), under: newBackground(),
 	}, nil
 }
@@ -121,6 +123,10 @@ func right(host string) string {
 func (q *Queue) Send(ctx context.Context, tx bun.Tx, m Message) error {
 	if err := m.Check(); err != nil {
 		return err
+	}
+	if q.settings.Disabled {
+		q.drop(ctx, m)
+		return nil
 	}
 	mailID, now := q.parts.IDs.New(), database.Canonical(q.parts.Clock.Now())
 	e := Envelope{ID: mailID, Purpose: m.Purpose, MessageID: "<" + mailID + "@" + q.host + ">", Date: now}

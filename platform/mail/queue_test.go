@@ -273,7 +273,7 @@ func TestDeadLetter(t *testing.T) {
 				if tc.tries > 1 {
 					want += fmt.Sprintf("mails_total{purpose=\"test.invite\",result=\"deferred\"} %d\n", tc.tries-1)
 				}
-				help := "# HELP mails_total Mails by purpose and result (queued, sent, deferred, dead). A mail is deferred at every attempt that fails.\n"
+				help := "# HELP mails_total Mails by purpose and result (queued, sent, deferred, dead, disabled). A mail is deferred at every attempt that fails.\n"
 				if err := testutil.GatherAndCompare(metrics, strings.NewReader(help+want), "mails_total"); err != nil {
 					t.Error(err)
 				}

@@ -3,6 +3,7 @@ package mail
 import (
 	"bytes"
 	"encoding/base64"
+	"net/mail"
 	"strings"
 
 	gomail "github.com/wneessen/go-mail"
@@ -15,12 +16,12 @@ func (q *Queue) render(e Envelope, m Message) ([]byte, error) {
 		gomail.WithCharset(gomail.CharsetUTF8), gomail.WithEncoding(gomail.EncodingQP),
 		gomail.WithNoDefaultUserAgent(), gomail.WithBoundary("mail-"+e.ID),
 	)
-	msg.FromMailAddress(q.from)
-	if err := msg.To(m.To); err != nil {
+	msg.FromMailAddress(&mail.Address{Name: q.from.Name, Address: written(q.from.Address)})
+	if err := msg.To(written(m.To)); err != nil {
 		return nil, err
 	}
 	if m.ReplyTo != "" {
-		if err := msg.ReplyTo(m.ReplyTo); err != nil {
+		if err := msg.ReplyTo(written(m.ReplyTo)); err != nil {
 			return nil, err
 		}
 	}

@@ -33,6 +33,9 @@ func (wake) Kind() string { return "deliver_mail" }
 // Workers returns what does the queue's jobs.
 func (q *Queue) Workers() []jobs.Worker {
 	return []jobs.Worker{jobs.Work(q.settings.Timeout+leaseSlack, func(ctx context.Context, w wake) error {
+		if q.settings.Disabled {
+			return nil
+		}
 		select {
 		case q.slots <- struct{}{}:
 			defer func() { <-q.slots }()
@@ -61,11 +64,14 @@ func (q *Queue) Periodic() []jobs.Periodic {
 // Sweep delivers the mails that are due, oldest first, and returns how many were sent,
 // deferred and given up. It begins no delivery after a few seconds, or when ctx ends, and
 // awaits those it has begun until ctx ends; those that take longer go on without it, until
-// [Queue.Stop].
+// [Queue.Stop]. Where mails are disabled it leaves them alone.
 func (q *Queue) Sweep(ctx context.Context) (jobs.Report, error) {
 	bound, cancel := context.WithTimeout(ctx, sweepFor)
 	defer cancel()
 	t := &tally{}
+	if q.settings.Disabled {
+		return t.report(), nil
+	}
 	for bound.Err() == nil && t.goesOn() && !q.under.stopped() {
 		before := t.total()
 		ids, err := q.store.due(ctx, database.Canonical(q.parts.Clock.Now()), batch)

@@ -112,7 +112,7 @@ func common() []string {
 	return []string{
 		"APP_ENV=production", "PUBLIC_URL=https://bench.example.com", "RATELIMIT_ENABLED=false", fmt.Sprintf("BCRYPT_LOG_ROUNDS=%d", cost),
 		"SECRET_KEY=" + newKey(), "ENCRYPTION_KEY=" + newKey(), "CA_ENCRYPTION_KEY=" + newKey(),
-		"DATABASE_AUTO_MIGRATE=true", "LOG_FORMAT=json",
+		"DATABASE_AUTO_MIGRATE=true", "LOG_FORMAT=json", "MAIL_DISABLED=true",
 	}
 }
 
