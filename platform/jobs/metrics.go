@@ -21,7 +21,7 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) metrics {
 	m := metrics{
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "jobs_total", Help: "Runs of jobs by name and result (ok, error, panic).",
+			Name: "jobs_total", Help: "Runs of jobs by name and result (ok, error, panic, timeout, interrupted).",
 		}, []string{"name", "result"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "job_duration_seconds", Help: "How long runs of jobs took.",
@@ -37,23 +37,52 @@ func newMetrics(reg prometheus.Registerer) metrics {
 // errPanic is the error of a run that panicked.
 var errPanic = errors.New("the job panicked")
 
+// The results of runs, as metrics and the book show them.
+const (
+	resultOK    = "ok"
+	resultError = "error"
+	resultPanic = "panic"
+	// resultTimeout is a run that failed because its time was over.
+	resultTimeout = "timeout"
+	// resultInterrupted is a run that a shutdown broke off. It is no failure: the job
+	// goes back to the queue.
+	resultInterrupted = "interrupted"
+)
+
+// resultOf names how a run within ctx went that returned err.
+func resultOf(ctx context.Context, err error) string {
+	switch {
+	case err == nil:
+		return resultOK
+	case errors.Is(err, errPanic):
+		return resultPanic
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return resultTimeout
+	case errors.Is(ctx.Err(), context.Canceled):
+		return resultInterrupted
+	default:
+		return resultError
+	}
+}
+
 // measured runs fn, contains its panic, and counts and logs the outcome.
 func (c *Client) measured(ctx context.Context, name string, fn func(ctx context.Context) error) error {
 	started := c.reading()
 	err := contained(ctx, fn)
 	took := c.reading().Sub(started)
 	c.metrics.duration.WithLabelValues(name).Observe(took.Seconds())
-	switch snooze := (*river.JobSnoozeError)(nil); {
-	case err == nil:
-		c.metrics.total.WithLabelValues(name, "ok").Inc()
+	if snooze := (*river.JobSnoozeError)(nil); errors.As(err, &snooze) {
+		return err
+	}
+	result := resultOf(ctx, err)
+	c.metrics.total.WithLabelValues(name, result).Inc()
+	switch result {
+	case resultOK:
 		c.log.DebugContext(ctx, "job done", "job", name, "took", took)
-	case errors.As(err, &snooze):
-	case errors.Is(err, errPanic):
-		c.metrics.total.WithLabelValues(name, "panic").Inc()
-		c.log.ErrorContext(ctx, "job panicked", "job", name, "took", took, "err", err)
+	case resultInterrupted:
+		c.log.InfoContext(ctx, "job interrupted", "job", name, "took", took)
 	default:
-		c.metrics.total.WithLabelValues(name, "error").Inc()
-		c.log.ErrorContext(ctx, "job failed", "job", name, "took", took, "err", err)
+		c.log.ErrorContext(ctx, "job failed", "job", name, "result", result, "took", took, "err", err)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
 
 	"github.com/authy2/backend/platform/events"
@@ -130,11 +131,16 @@ func TestOutcomesAreBooked(t *testing.T) {
 		if s := status("break_things"); !s.LastRun.IsZero() || s.LastResult != "" {
 			t.Errorf("a job that never ran: %+v", s)
 		}
-		if _, err := c.RunOnce(t.Context(), "break_things"); err == nil || status("break_things").LastResult != "error" {
+		if _, err := c.RunOnce(t.Context(), "break_things"); err == nil || status("break_things").LastResult != "panic" || status("break_things").Failures != 1 {
 			t.Errorf("a panic: %v", err)
 		}
-		if _, err := c.RunOnce(t.Context(), "wait_long"); !errors.Is(err, context.DeadlineExceeded) || status("wait_long").LastResult != "error" {
+		if _, err := c.RunOnce(t.Context(), "wait_long"); !errors.Is(err, context.DeadlineExceeded) || status("wait_long").LastResult != "timeout" || status("wait_long").Failures != 1 {
 			t.Errorf("a timeout: %v", err)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		if _, err := c.RunOnce(gone, "wait_long"); !errors.Is(err, context.Canceled) || status("wait_long").LastResult != "interrupted" || status("wait_long").Failures != 1 {
+			t.Errorf("an interruption: %v", err)
 		}
 		if _, err := c.RunOnce(t.Context(), "no_such"); err == nil || !strings.Contains(err.Error(), "break_things, cleanup_things") {
 			t.Errorf("an unknown job: %v", err)
@@ -196,6 +202,51 @@ func TestIntervalIsTakenOnce(t *testing.T) {
 		platformtest.Eventually(t, 20*time.Second, "both runs to be decided", func() bool { return queued(t, b, "state = 'completed'") == 2 })
 		if taken.Load() != 0 || free.Load() != 1 {
 			t.Errorf("the taken interval ran %d times, the free one %d", taken.Load(), free.Load())
+		}
+	})
+}
+
+// TestBrokenRunsAreContained lets periodic jobs panic and take too long: each is counted
+// and booked, not repeated within the interval, and harms no other.
+func TestBrokenRunsAreContained(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, nil, func(t *testing.T, b platformtest.Backend) {
+		reg := prometheus.NewRegistry()
+		b.Log = quietLog()
+		var panics, waits, fine atomic.Int64
+		const every = 24 * time.Hour
+		c := working(t, b, jobs.Settings{Registerer: reg}, []jobs.Periodic{
+			{Name: "break_things", Every: every, Run: func(context.Context) (jobs.Report, error) {
+				panics.Add(1)
+				panic("broken")
+			}},
+			{Name: "wait_long", Every: every, Timeout: 20 * time.Millisecond, Run: func(ctx context.Context) (jobs.Report, error) {
+				waits.Add(1)
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}},
+			{Name: "work_well", Every: every, Run: func(context.Context) (jobs.Report, error) {
+				fine.Add(1)
+				return nil, nil
+			}},
+		}, nil)
+		platformtest.Eventually(t, 30*time.Second, "every run to be decided", func() bool {
+			return queued(t, b, "state = 'cancelled'") == 2 && queued(t, b, "state = 'completed'") == 1
+		})
+		if panics.Load() != 1 || waits.Load() != 1 || fine.Load() != 1 {
+			t.Errorf("%d, %d and %d runs of one interval", panics.Load(), waits.Load(), fine.Load())
+		}
+		all, err := c.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []string{"panic", "timeout", "ok"} {
+			if all[i].LastResult != want || all[i].Runs != 1 || all[i].Failures != int64(min(2-i, 1)) {
+				t.Errorf("the book says %+v", all[i])
+			}
+			if n := count(t, reg, all[i].Name, want); n != 1 {
+				t.Errorf("jobs_total{name=%q, result=%q} = %v", all[i].Name, want, n)
+			}
 		}
 	})
 }

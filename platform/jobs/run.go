@@ -62,8 +62,8 @@ func (c *Client) runPeriodic() *worker[periodicRun] {
 				return err
 			}
 			if _, err := c.runAndBook(ctx, p); err != nil {
-				if ctx.Err() != nil {
-					return err
+				if resultOf(ctx, err) == resultInterrupted {
+					return err // somebody else runs it
 				}
 				return river.JobCancel(err) // the next interval is the next attempt
 			}
@@ -104,17 +104,20 @@ func (c *Client) runAndBook(ctx context.Context, p Periodic) (Report, error) {
 		report, err = p.Run(ctx)
 		return err
 	})
-	if booking := c.book(context.WithoutCancel(ctx), p.Name, began, c.reading().Sub(started), report, err); booking != nil {
+	if booking := c.book(context.WithoutCancel(ctx), p.Name, began, c.reading().Sub(started), report, resultOf(ctx, err), err); booking != nil {
 		c.log.ErrorContext(ctx, "the outcome of a job could not be recorded", "job", p.Name, "err", booking)
 	}
 	return report, err
 }
 
 // book records the outcome of a run.
-func (c *Client) book(ctx context.Context, name string, began time.Time, took time.Duration, report Report, failure error) error {
-	result, message, failed := "ok", "", 0
-	if failure != nil {
-		result, message, failed = "error", failure.Error(), 1
+func (c *Client) book(ctx context.Context, name string, began time.Time, took time.Duration, report Report, result string, problem error) error {
+	message, failed := "", 0
+	if problem != nil {
+		message = problem.Error()
+	}
+	if result != resultOK && result != resultInterrupted {
+		failed = 1
 	}
 	if report == nil {
 		report = Report{}

@@ -15,7 +15,8 @@ type Status struct {
 	Every     time.Duration
 	// LastRun is when the last run began; zero when there was none.
 	LastRun time.Time
-	// LastResult is "ok", "error" or empty, and LastError says what went wrong.
+	// LastResult is "ok", "error", "panic", "timeout", "interrupted" by a shutdown, or
+	// empty before the first run. LastError says what went wrong.
 	LastResult, LastError string
 	// LastReport is what the last run said.
 	LastReport Report
