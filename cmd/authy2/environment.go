@@ -75,6 +75,8 @@ const (
 	use
 	// serve builds one that listens and works on jobs.
 	serve
+	// work builds one that works on jobs beside servers.
+	work
 )
 
 // build loads the configuration and builds the system. Nothing is connected yet.
@@ -102,7 +104,7 @@ func (e *environment) build(m mode) (*system, error) {
 		}
 	}
 	app, err := kernel.New(kernel.Options{
-		Loaded: loaded, Plan: plan, Wire: wire(plan), Version: currentBuild().Version, Serve: m == serve, Log: log.Logger,
+		Loaded: loaded, Plan: plan, Wire: wire(plan), Version: currentBuild().Version, Serve: m == serve, Work: m == work, Log: log.Logger,
 		Database: database.Settings{},
 	})
 	if err != nil {
@@ -113,7 +115,7 @@ func (e *environment) build(m mode) (*system, error) {
 
 // logOutput keeps the output of commands clean: their lines go to the error stream.
 func (e *environment) logOutput(m mode) io.Writer {
-	if m == serve {
+	if m == serve || m == work {
 		return e.stdout
 	}
 	return e.stderr

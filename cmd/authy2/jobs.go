@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -15,10 +14,10 @@ import (
 
 func jobsCommand(env *environment) *cobra.Command {
 	c := group(&cobra.Command{
-		Use: "jobs", Short: "List and run periodic jobs",
-		Example: "  authy2 jobs list\n  authy2 jobs run cleanup_sessions",
+		Use: "jobs", Short: "List, run and work on jobs",
+		Example: "  authy2 jobs list\n  authy2 jobs run cleanup_sessions\n  authy2 jobs work",
 	})
-	c.AddCommand(jobsListCommand(env), jobsRunCommand(env), jobsStatusCommand(env))
+	c.AddCommand(jobsListCommand(env), jobsRunCommand(env), jobsStatusCommand(env), jobsWorkCommand(env))
 	return c
 }
 
@@ -55,74 +54,6 @@ func jobsListCommand(env *environment) *cobra.Command {
 			return w.Flush()
 		},
 	}
-}
-
-func jobsRunCommand(env *environment) *cobra.Command {
-	return &cobra.Command{
-		Use: "run [NAME]", Short: "Run a job now, or again and again", Args: cobra.MaximumNArgs(1),
-		Long: "Runs the job NAME once. Without a name it runs the job of JOB_NAME, every\n" +
-			"JOB_INTERVAL_SECONDS until a signal comes, or once when there is no interval.",
-		Example: "  authy2 jobs run cleanup_sessions\n  JOB_NAME=cleanup_sessions JOB_INTERVAL_SECONDS=300 authy2 jobs run",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return env.with(cmd.Context(), func(ctx context.Context, s *system) error {
-				settings := s.Config().Platform.Jobs
-				if len(args) == 1 {
-					return env.runJob(ctx, s, args[0])
-				}
-				if settings.Name == "" {
-					return &usageError{errors.New("say which job: authy2 jobs run NAME, or set JOB_NAME")}
-				}
-				return env.repeatJob(ctx, s, settings.Name, settings.Interval)
-			})
-		},
-	}
-}
-
-// runJob runs the job once and prints its report.
-func (e *environment) runJob(ctx context.Context, s *system, name string) error {
-	report, err := s.Jobs().RunOnce(ctx, name)
-	if err != nil {
-		return err
-	}
-	if e.asJSON {
-		return printJSON(e, map[string]any{"job": name, "report": report})
-	}
-	fmt.Fprintf(e.stdout, "%s: %s\n", name, describe(report))
-	return nil
-}
-
-// repeatJob runs the job every interval until ctx ends. A run that fails is logged and
-// does not end the runner, unless there is no such job or only one run was asked for.
-func (e *environment) repeatJob(ctx context.Context, s *system, name string, every time.Duration) error {
-	if err := e.runJob(ctx, s, name); err != nil && (every <= 0 || !hasJob(s, name)) {
-		return err
-	} else if err != nil {
-		s.log.ErrorContext(ctx, "job failed", "job", name, "error", err)
-	}
-	if every <= 0 {
-		return nil
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			if err := e.runJob(ctx, s, name); err != nil && ctx.Err() == nil {
-				s.log.ErrorContext(ctx, "job failed", "job", name, "error", err)
-			}
-		}
-	}
-}
-
-func hasJob(s *system, name string) bool {
-	for _, j := range s.Jobs().List() {
-		if j.Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 // describe prints a report as a short list, sorted by name.

@@ -138,24 +138,25 @@ func (s *Server) finish(t testing.TB) {
 	if s.proc != nil {
 		s.proc.Stop(syscall.SIGTERM, 15*time.Second)
 	}
-	s.inspect(t)
+	s.sys.inspect(t, s.addr, s.Log)
 }
 
-// inspect reads the whole log: no error may be in it and no secret of the journey.
-func (s *Server) inspect(t testing.TB) {
+// inspect reads the whole log of a process: no error may be in it and no secret of the
+// journey.
+func (sys *System) inspect(t testing.TB, name string, log *Log) {
 	t.Helper()
-	for line := range strings.Lines(s.Log.String()) {
+	for line := range strings.Lines(log.String()) {
 		bad := strings.Contains(line, "panic:") || strings.Contains(line, "DATA RACE") ||
-			(!s.sys.Options.Errors && strings.Contains(line, `"level":"ERROR"`))
+			(!sys.Options.Errors && strings.Contains(line, `"level":"ERROR"`))
 		if bad {
-			t.Errorf("unexpected line in the log of authy2: %s", strings.TrimSpace(line))
+			t.Errorf("unexpected line in the log of authy2 %s: %s", name, strings.TrimSpace(line))
 		}
-		if secret := s.sys.secrets.in(line); secret != "" {
-			t.Errorf("the log of authy2 shows the secret %q: %s", secret, strings.TrimSpace(line))
+		if secret := sys.secrets.in(line); secret != "" {
+			t.Errorf("the log of authy2 %s shows the secret %q: %s", name, secret, strings.TrimSpace(line))
 		}
 	}
 	if t.Failed() {
-		t.Logf("last lines of authy2 %s:\n%s", s.addr, s.Log.Tail(30))
+		t.Logf("last lines of authy2 %s:\n%s", name, log.Tail(30))
 	}
 }
 

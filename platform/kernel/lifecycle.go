@@ -62,12 +62,12 @@ func (a *App) startPlatform(lifecycle fx.Lifecycle) {
 func (a *App) startServing(lifecycle fx.Lifecycle) {
 	p := a.parts
 	deliveries := stage{name: "mail", stop: a.share(p.mail.Stop)}
-	if a.options.Serve && p.platform.Jobs.InProcess {
+	if a.options.works() {
 		deliveries.start = p.mail.Start
 	}
 	lifecycle.Append(deliveries.hook())
 	lifecycle.Append(stage{name: "jobs", start: p.jobs.Start, stop: a.share(p.jobs.Stop)}.hook())
-	if a.options.Serve {
+	if a.options.Serve || a.options.Work {
 		a.serving = newListeners(a)
 		lifecycle.Append(stage{name: "http", start: a.serving.start, stop: a.share(a.serving.stop)}.hook())
 	}

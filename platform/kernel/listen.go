@@ -25,10 +25,13 @@ type listener struct {
 	done   chan error
 }
 
-// newListeners prepares the API's address and, where it has one, that of the metrics.
+// newListeners prepares the API's address, where it is served, and that of the metrics,
+// where they have one.
 func newListeners(a *App) *listeners {
 	l := &listeners{log: a.log}
-	l.add("api", a.parts.platform.HTTP.Addr, a.Handler())
+	if a.options.Serve {
+		l.add("api", a.parts.platform.HTTP.Addr, a.Handler())
+	}
 	if addr := a.parts.platform.Metrics.Addr; addr != "" {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", telemetry.MetricsHandler(a.parts.metrics, a.parts.platform.Metrics.Token))
@@ -76,7 +79,7 @@ func (l *listeners) stop(ctx context.Context) error {
 
 // Addr returns the address that the API is listening on, or nil when it is not.
 func (a *App) Addr() net.Addr {
-	if a.serving == nil {
+	if a.serving == nil || !a.options.Serve {
 		return nil
 	}
 	return a.serving.servers[0].bound

@@ -27,9 +27,13 @@ type Options struct {
 	Wire fx.Option
 	// Version is the release, shown by /api/health and the document.
 	Version string
-	// Serve makes Start listen and work on jobs. Without it Start only makes the system
-	// usable, for commands and tests; a command may run beside a server.
+	// Serve makes Start listen, and work on jobs where the configuration lets the server
+	// do that. Without Serve and Work, Start only makes the system usable, for commands
+	// and tests; a command may run beside a server.
 	Serve bool
+	// Work makes Start work on jobs whatever the configuration says. Without Serve it
+	// listens for nobody but those who read the metrics, where these have an address.
+	Work bool
 	// Log receives log lines; nil discards them.
 	Log *slog.Logger
 	// Metrics is the registry of metrics; nil makes a fresh one.
@@ -43,6 +47,11 @@ type Options struct {
 	// Database is laid over the database's settings, for tests: Strict and
 	// StatementObserver are taken from it.
 	Database database.Settings
+}
+
+// works reports whether the system works on jobs.
+func (o Options) works() bool {
+	return o.Work || (o.Serve && o.Loaded.Platform.Jobs.InProcess)
 }
 
 func (o Options) withDefaults() Options {
