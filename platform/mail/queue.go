@@ -77,6 +77,7 @@ type Queue struct {
 	host     string
 	sealer   *crypto.Sealer
 	store    store
+	inspect  inspection
 	metrics  metrics
 	// slots bounds the deliveries at work in this process, so that a mail server that
 	// hangs does not keep other jobs from running.
@@ -105,7 +106,7 @@ func New(p Parts, s Settings) (*Queue, error) {
 	}
 	return &Queue{
 		parts: p, settings: s, from: from, host: right(host), sealer: crypto.NewSealer(p.Keys, "mail", p.Rand),
-		store: newStore(p.DB), metrics: newMetrics(p.Metrics), slots: make(chan struct{}, parallel), under: newBackground(),
+		store: newStore(p.DB), inspect: newInspection(p.DB), metrics: newMetrics(p.Metrics), slots: make(chan struct{}, parallel), under: newBackground(),
 	}, nil
 }
 
