@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	netmail "net/mail"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ func (x *examination) add(subject string, g grade, says string) {
 func doctorCommand(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Look for the usual mistakes of an installation", Args: cobra.NoArgs,
-		Long:    "Reads the configuration, reaches for the database and Redis, and says what is wrong\nand what to do about it. It changes nothing. Exit status 1 when something is wrong.",
+		Long:    "Reads the configuration, reaches for the database, Redis and the mail\nserver, and says what is wrong and what to do about it. It changes nothing. Exit status 1 when something is wrong.",
 		Example: "  authy2 doctor\n  authy2 doctor --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := env.examine(cmd.Context())
@@ -89,6 +90,7 @@ func (e *environment) examine(ctx context.Context) []finding {
 	x.address(ctx, loaded)
 	x.database(ctx, s)
 	x.redis(ctx, s)
+	x.mail(ctx, s)
 	return x.findings
 }
 
@@ -176,4 +178,25 @@ func (x *examination) redis(ctx context.Context, s *system) {
 	if len(problems) == 0 {
 		x.add("redis", good, "reachable, and fit for sessions")
 	}
+}
+
+// mail greets the mail server, and signs in where there is somebody to sign in as.
+func (x *examination) mail(ctx context.Context, s *system) {
+	settings, server := s.Config().Platform.Mail, s.MailServer()
+	switch {
+	case settings.Disabled:
+		x.add("mail", warn, "MAIL_DISABLED is true: nobody can confirm an address, reset a password or be invited by mail")
+		return
+	case server == nil:
+		x.add("mail", warn, "SMTP_HOST is not set: mails become files in "+settings.Dir+" and reach nobody")
+		return
+	}
+	if from, err := netmail.ParseAddress(settings.From); err == nil && strings.HasSuffix(from.Address, "@localhost") {
+		x.add("mail", bad, "MAIL_FROM is "+from.Address+", which mail servers refuse: set an address that SMTP_HOST may send for")
+	}
+	if err := server.Check(ctx); err != nil {
+		x.add("mail", bad, fmt.Sprintf("%v: mails wait until it is mended; check SMTP_HOST, SMTP_PORT, SMTP_TLS and SMTP_USERNAME", err))
+		return
+	}
+	x.add("mail", good, "the mail server is reachable, and lets this installation in")
 }

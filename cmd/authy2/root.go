@@ -76,7 +76,7 @@ func ownCommands(env *environment) *cobra.Command {
 	root.PersistentFlags().StringVar(&env.configFile, "config", env.configFile, "YAML `file` laid over the built-in profile")
 	root.PersistentFlags().BoolVar(&env.asJSON, "json", false, "print machine-readable output")
 	root.AddCommand(
-		serveCommand(env), dbCommand(env), jobsCommand(env), seedCommand(env), openapiCommand(env),
+		serveCommand(env), dbCommand(env), jobsCommand(env), mailCommand(env), seedCommand(env), openapiCommand(env),
 		modulesCommand(env), configCommand(env), doctorCommand(env), healthcheckCommand(env), versionCommand(env),
 	)
 	return root
