@@ -248,28 +248,31 @@ func TestCredentialChangeEndsEveryOtherSession(t *testing.T) {
 	})
 }
 
-// Another replica need not wait for the invalidation log to show a changed profile.
+// Another replica need not wait for the invalidation log to show a changed profile, or to
+// mind changed limits.
 func TestChangedUserLeavesTheSharedCache(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, b platformtest.Backend) {
 		r := newReplica(t, b)
 		s, second, foreign := r.signIn(t, bob), r.signIn(t, bob), r.signIn(t, carol)
-		for _, session := range []*authn.IssuedSession{s, second, foreign} {
-			r.accepts(t, session)
-		}
-		r.publish(t, events.UserChanged{UserID: s.Account.UserID})
-		want := cache.Live
-		if r.cache.Shared() {
-			want = cache.Missing
-		}
-		for _, session := range []*authn.IssuedSession{s, second} {
-			if got := r.state(t, session); got != want {
-				t.Errorf("the cache holds %v, want %v", got, want)
+		for _, event := range []events.Event{events.UserChanged{UserID: s.Account.UserID}, events.SessionLimitsChanged{UserIDs: []string{s.Account.UserID}}} {
+			for _, session := range []*authn.IssuedSession{s, second, foreign} {
+				r.accepts(t, session)
 			}
-			r.accepts(t, session)
-		}
-		if got := r.state(t, foreign); got != cache.Live {
-			t.Errorf("the cache lost the session of somebody else: %v", got)
+			r.publish(t, event)
+			want := cache.Live
+			if r.cache.Shared() {
+				want = cache.Missing
+			}
+			for _, session := range []*authn.IssuedSession{s, second} {
+				if got := r.state(t, session); got != want {
+					t.Errorf("after %s the cache holds %v, want %v", event.Name(), got, want)
+				}
+				r.accepts(t, session)
+			}
+			if got := r.state(t, foreign); got != cache.Live {
+				t.Errorf("after %s the cache lost the session of somebody else: %v", event.Name(), got)
+			}
 		}
 	})
 }

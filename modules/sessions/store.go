@@ -88,11 +88,11 @@ func (s *store) holdAll(ctx context.Context, tx bun.Tx, userID, except string) (
 	return rows, s.forUpdate(q).Scan(ctx, &rows)
 }
 
-// activeHashes returns the token hashes of the ACTIVE sessions of a user.
-func (s *store) activeHashes(ctx context.Context, tx bun.Tx, userID string) ([]hash, error) {
+// activeHashes returns the token hashes of the ACTIVE sessions of users.
+func (s *store) activeHashes(ctx context.Context, tx bun.Tx, userIDs []string) ([]hash, error) {
 	var found [][]byte
 	err := tx.NewSelect().Table("sessions_sessions").Column("token_hash").
-		Where("user_id = ?", userID).Where("status = 'ACTIVE'").Scan(ctx, &found)
+		Where("user_id IN (?)", bun.List(userIDs)).Where("status = 'ACTIVE'").Scan(ctx, &found)
 	hashes := make([]hash, len(found))
 	for i, h := range found {
 		copy(hashes[i][:], h)

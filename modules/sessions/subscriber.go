@@ -3,12 +3,16 @@ package sessions
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
 	"github.com/authy2/backend/platform/database"
 	"github.com/authy2/backend/platform/events"
 )
+
+// forgetChunk is of how many users sessions are found at a time.
+const forgetChunk = 1000
 
 // subscriptions are what sessions hear of users, inside the transaction that makes it
 // true: a user whose password changed and whose sessions did not end does not exist.
@@ -18,6 +22,7 @@ func (s *Service) subscriptions() []events.Subscription {
 		events.On("sessions.delete_sessions", s.userDeleted),
 		events.On("sessions.revoke_suspended", s.statusChanged),
 		events.On("sessions.forget_profile", s.userChanged),
+		events.On("sessions.forget_limits", s.limitsChanged),
 	}
 }
 
@@ -53,20 +58,32 @@ func (s *Service) statusChanged(ctx context.Context, tx bun.Tx, e events.UserSta
 	return s.fact(ctx, tx, ended(ActionRevoke, e.UserID, "user", e.UserID, ReasonUserSuspended, n))
 }
 
-// userChanged makes a shared cache forget the profile it holds beside each session, as
-// soon as the change is committed: a request that follows on another replica shows it.
-// The invalidation log makes sure of the same a moment later, also when this fails; in
-// an in-process cache it does so at once.
+// userChanged makes a shared cache forget the profile it holds beside each session.
 func (s *Service) userChanged(ctx context.Context, tx bun.Tx, e events.UserChanged) error {
+	return s.forget(ctx, tx, "forget a profile", e.UserID)
+}
+
+// limitsChanged makes a shared cache forget sessions that it holds under old limits.
+func (s *Service) limitsChanged(ctx context.Context, tx bun.Tx, e events.SessionLimitsChanged) error {
+	return s.forget(ctx, tx, "forget limits", e.UserIDs...)
+}
+
+// forget makes a shared cache forget what it holds of the users' sessions, as soon as the
+// change is committed: a request that follows on another replica sees it. The invalidation
+// log makes sure of the same a moment later, also when this fails; in an in-process cache
+// it does so at once.
+func (s *Service) forget(ctx context.Context, tx bun.Tx, what string, userIDs ...string) error {
 	if !s.tombs.cache.Shared() {
 		return nil
 	}
-	rows, err := s.store.activeHashes(ctx, tx, e.UserID)
-	if err != nil {
-		return fmt.Errorf("sessions: find sessions of a user: %w", err)
+	for chunk := range slices.Chunk(userIDs, forgetChunk) {
+		rows, err := s.store.activeHashes(ctx, tx, chunk)
+		if err != nil {
+			return fmt.Errorf("sessions: find sessions of users: %w", err)
+		}
+		database.AfterCommit(ctx, func(ctx context.Context) {
+			s.noteCache(ctx, what, s.tombs.kill(ctx, rows))
+		})
 	}
-	database.AfterCommit(ctx, func(ctx context.Context) {
-		s.noteCache(ctx, "forget a profile", s.tombs.kill(ctx, rows))
-	})
 	return nil
 }

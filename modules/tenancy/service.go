@@ -81,11 +81,15 @@ func (s *Service) hold(ctx context.Context, tx bun.Tx, userID, organizationID st
 	return Role(m.Role), err
 }
 
-// stale says that what is remembered of users must be read again.
+// stale says that what is remembered of users must be read again, their sessions' limits
+// above all, which every replica minds from the next request on.
 func (s *Service) stale(ctx context.Context, tx bun.Tx, userIDs ...string) error {
 	entries := make([]invalidation.Entry, len(userIDs))
 	for i, userID := range userIDs {
 		entries[i] = invalidation.Entry{Kind: invalidation.KindUser, Subject: userID}
 	}
-	return s.invalidation.Record(ctx, tx, entries...)
+	if err := s.invalidation.Record(ctx, tx, entries...); err != nil {
+		return err
+	}
+	return s.bus.Publish(ctx, tx, events.SessionLimitsChanged{UserIDs: userIDs})
 }
