@@ -81,6 +81,9 @@ func (people) PeopleOf(ctx context.Context, db bun.IDB, ids []string) (map[strin
 	}
 	found := map[string]authn.Person{}
 	for _, one := range ids {
+		if _, ok := id.Parse(one); !ok {
+			return nil, fmt.Errorf("%q is no id", one) // as PostgreSQL would say
+		}
 		if p, ok := known[one]; ok {
 			found[one] = p
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/crypto"
+	"github.com/authy2/backend/platform/id"
 )
 
 // Row is a row of the trail as the API shows it. Personal data that was forgotten is null,
@@ -77,7 +78,7 @@ func (r *reader) views(ctx context.Context, rows []row) ([]Row, error) {
 func (r *reader) people(ctx context.Context, rows []row) (map[string]authn.Person, error) {
 	ids := map[string]bool{}
 	for i := range rows {
-		if rows[i].ActorID != "" {
+		if _, ok := id.Parse(rows[i].ActorID); ok { // a publisher may have called somebody anything
 			ids[rows[i].ActorID] = true
 		}
 	}
