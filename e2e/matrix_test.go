@@ -52,11 +52,6 @@ func TestTenantMatrix(t *testing.T) {
 				m.judge(t, operation, probe)
 			})
 		}
-		for route := range probes {
-			if !slices.ContainsFunc(sys.First().Document(t).Operations, func(o *contract.Operation) bool { return routeOf(o) == route }) {
-				t.Errorf("%s is in the matrix and not in the document", route)
-			}
-		}
 	})
 }
 

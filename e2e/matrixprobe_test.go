@@ -1,8 +1,10 @@
 package e2e_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/authy2/backend/e2e/harness"
@@ -53,10 +55,35 @@ var probes = map[string]probe{
 	"GET /api/v1/organizations/{}/audit-logs": {below: "user", quiet: true, call: func(token string, at target) harness.Call {
 		return harness.Call{Path: at.org.Path("audit-logs") + "?actor_id=" + at.user, Token: token}
 	}},
-	"GET /api/v1/users/me/audit-logs": {personal: ownTrail},
-	"DELETE /api/v1/auth/sessions/{}": {personal: sessionOfAnother},
-	"GET /api/v1/invites/{}":          {personal: invitationOfAnother},
-	"POST /api/v1/invites/{}/accept":  {personal: invitationOfAnother},
+	"GET /api/v1/users/me/audit-logs":  {personal: ownTrail},
+	"DELETE /api/v1/auth/sessions/{}":  {personal: sessionOfAnother},
+	"GET /api/v1/invites/{}":           {personal: invitationOfAnother},
+	"POST /api/v1/invites/{}/accept":   {personal: invitationOfAnother},
+	"POST /api/v1/auth/verify-email":   {personal: wrongToken("/api/v1/auth/verify-email", map[string]any{})},
+	"POST /api/v1/auth/reset-password": {personal: wrongToken("/api/v1/auth/reset-password", map[string]any{"password": "Journey-reset-pass-1", "password_confirm": "Journey-reset-pass-1"})},
+}
+
+// wrongToken is an operation that a token from a mail opens: one that nobody was sent is
+// answered the same, whoever brings it.
+func wrongToken(path string, body map[string]any) func(*testing.T, *matrix) {
+	return func(t *testing.T, m *matrix) {
+		t.Helper()
+		answers := map[string]bool{}
+		for _, token := range []string{strings.Repeat("A", 43), m.stranger.Token} {
+			given := maps.Clone(body)
+			given["token"] = token
+			for _, caller := range []string{"", m.stranger.Token, m.rival.Token} {
+				a := m.s.Do(t, harness.Call{Path: path, Token: caller, Body: given})
+				if a.Status != http.StatusGone && a.Status != http.StatusNotFound && a.Status != http.StatusBadRequest {
+					t.Errorf("a wrong token: %d %s", a.Status, a.Body)
+				}
+				answers[plain(a)] = true
+			}
+		}
+		if len(answers) != 1 {
+			t.Errorf("wrong tokens are answered in %d ways: %v", len(answers), answers)
+		}
+	}
 }
 
 // ownTrail: a user's own trail holds what they did and what was done to their account,

@@ -176,14 +176,14 @@ func joinByInvitation(t *testing.T, sys *harness.System, bob, carol harness.User
 	if a.Text("data", "invite", "email") != carol.Email || a.Text("data", "invite", "role") != "member" {
 		t.Errorf("the invitation is %s", a.Body)
 	}
-	token := sys.AwaitMail(t, carol.Email, 1).Token(t)
+	token := sys.AwaitMail(t, harness.InviteMail, carol.Email, 1).Token(t)
 	if strings.Contains(string(a.Body), token) {
 		t.Error("the token is in the answer, not in the mail alone")
 	}
 	resend := harness.Call{Method: http.MethodPost, Path: o.Path("invites", a.Text("data", "invite", "id"), "resend"), Token: bob.Token}
 	done.took("org.invite.resend", last.Do(t, resend).Want(t, http.StatusOK))
 	replaced := token
-	token = sys.AwaitMail(t, carol.Email, 2).Token(t)
+	token = sys.AwaitMail(t, harness.InviteMail, carol.Email, 2).Token(t)
 	last.Do(t, harness.Call{Path: "/api/v1/invites/" + replaced}).WantError(t, http.StatusNotFound, "NOT_FOUND")
 
 	seen := last.Do(t, harness.Call{Path: "/api/v1/invites/" + token}).Want(t, http.StatusOK)

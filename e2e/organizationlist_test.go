@@ -87,7 +87,7 @@ func TestOrganizationRepeats(t *testing.T) {
 		for _, s := range []*harness.Server{sys.First(), sys.Last(), sys.First()} {
 			s.Do(t, invite).Want(t, http.StatusCreated)
 		}
-		m := sys.AwaitMail(t, invited.Email, 1)
+		m := sys.AwaitMail(t, harness.InviteMail, invited.Email, 1)
 		if m.MessageID == "" || m.From == "" || strings.ContainsAny(m.Subject, "\r\n") || m.Subject == "" {
 			t.Errorf("the mail is %+v", m)
 		}
@@ -97,7 +97,7 @@ func TestOrganizationRepeats(t *testing.T) {
 		if n := len(sys.AuditRows(t, "action = 'org.invite.create'")); n != 1 {
 			t.Errorf("%d rows for one invitation", n)
 		}
-		if n := len(sys.Mails(t, invited.Email)); n != 1 {
+		if n := len(sys.Mails(t, harness.InviteMail, invited.Email)); n != 1 {
 			t.Errorf("%d mails for one invitation", n)
 		}
 	})

@@ -21,6 +21,8 @@ import (
 // Mail is a mail that the system sent.
 type Mail struct {
 	From, To, Subject, MessageID string
+	// Purpose is what kind of mail it is, from the name of its file.
+	Purpose string
 	// Text is the plain text.
 	Text string
 	// Sent is the time of the file.
@@ -40,9 +42,12 @@ func (m Mail) Token(t testing.TB) string {
 	return found[1]
 }
 
-// Mails are the mails to an address so far, oldest first. Tokens in them are secrets of
-// the journey.
-func (sys *System) Mails(t testing.TB, to string) []Mail {
+// InviteMail is the purpose of the mails that bring invitations.
+const InviteMail = "tenancy.invite"
+
+// Mails are the mails of a purpose to an address so far, oldest first. Tokens in them are
+// secrets of the journey.
+func (sys *System) Mails(t testing.TB, purpose, to string) []Mail {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(sys.MailDir, "*.eml"))
 	if err != nil {
@@ -54,7 +59,7 @@ func (sys *System) Mails(t testing.TB, to string) []Mail {
 		if err != nil {
 			t.Fatalf("%s: %v", filepath.Base(file), err)
 		}
-		if strings.EqualFold(m.To, to) {
+		if m.Purpose == purpose && strings.EqualFold(m.To, to) {
 			for _, found := range oneTime.FindAllStringSubmatch(m.Text, -1) {
 				sys.secrets.add(found[1])
 			}
@@ -65,12 +70,12 @@ func (sys *System) Mails(t testing.TB, to string) []Mail {
 	return mails
 }
 
-// AwaitMail waits for the n-th mail to an address.
-func (sys *System) AwaitMail(t testing.TB, to string, n int) Mail {
+// AwaitMail waits for the n-th mail of a purpose to an address.
+func (sys *System) AwaitMail(t testing.TB, purpose, to string, n int) Mail {
 	t.Helper()
 	var mails []Mail
-	Eventually(t, 15*time.Second, fmt.Sprintf("mail %d to %s", n, to), func() bool {
-		mails = sys.Mails(t, to)
+	Eventually(t, 15*time.Second, fmt.Sprintf("mail %d of %s to %s", n, purpose, to), func() bool {
+		mails = sys.Mails(t, purpose, to)
 		return len(mails) >= n
 	})
 	return mails[n-1]
@@ -91,6 +96,9 @@ func readMail(file string) (Mail, error) {
 		return Mail{}, fmt.Errorf("harness: no mail (RFC 5322): %w", err)
 	}
 	m := Mail{MessageID: raw.Header.Get("Message-Id"), Sent: info.ModTime()}
+	if parts := strings.Split(filepath.Base(file), "-"); len(parts) > 2 { // <time>-<purpose>-<id>.eml
+		m.Purpose = parts[1]
+	}
 	if m.Subject, err = new(mime.WordDecoder).DecodeHeader(raw.Header.Get("Subject")); err != nil {
 		return Mail{}, fmt.Errorf("harness: subject: %w", err)
 	}

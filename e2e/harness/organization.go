@@ -67,12 +67,12 @@ func Transfer(token string, o Organization, userID string) Call {
 // brings them.
 func (s *Server) Invite(t testing.TB, token string, o Organization, email, role string) (id, secret string) {
 	t.Helper()
-	before := len(s.sys.Mails(t, email))
+	before := len(s.sys.Mails(t, InviteMail, email))
 	a := s.Do(t, Invite(token, o, email, role)).Want(t, http.StatusCreated)
 	if id = a.Text("data", "invite", "id"); id == "" {
 		t.Fatalf("an invitation without an id: %s", clip(a.Body))
 	}
-	return id, s.sys.AwaitMail(t, email, before+1).Token(t)
+	return id, s.sys.AwaitMail(t, InviteMail, email, before+1).Token(t)
 }
 
 // Invite is the request that invites the email.
