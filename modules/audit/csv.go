@@ -1,10 +1,10 @@
 package audit
 
 import (
-	"encoding/csv"
 	"io"
-	"strings"
 	"time"
+
+	"github.com/authy2/backend/platform/spreadsheet"
 )
 
 // header are the names of the columns.
@@ -15,13 +15,12 @@ func header() []string {
 	}
 }
 
-// csvWriter writes rows as CSV with a header and CRLF (RFC 4180).
-type csvWriter struct{ out *csv.Writer }
+// csvWriter writes rows as CSV with a header.
+type csvWriter struct{ out *spreadsheet.Writer }
 
 func newCSV(w io.Writer) (csvWriter, error) {
-	c := csvWriter{csv.NewWriter(w)}
-	c.out.UseCRLF = true
-	return c, c.out.Write(header())
+	out, err := spreadsheet.NewWriter(w, header()...)
+	return csvWriter{out}, err
 }
 
 func (c csvWriter) write(rows []Row) error {
@@ -30,17 +29,14 @@ func (c csvWriter) write(rows []Row) error {
 		if err != nil {
 			return err
 		}
-		if err := c.out.Write(cells); err != nil {
+		if err := c.out.Write(cells...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c csvWriter) flush() error {
-	c.out.Flush()
-	return c.out.Error()
-}
+func (c csvWriter) flush() error { return c.out.Flush() }
 
 // cellsOf are the cells of a row, in the order of the header.
 func cellsOf(r *Row) ([]string, error) {
@@ -52,15 +48,11 @@ func cellsOf(r *Row) ([]string, error) {
 	if r.Actor != nil {
 		email, name = r.Actor.Email, cell(r.Actor.FullName)
 	}
-	cells := []string{
+	return []string{
 		r.ID, r.CreatedAt.Format(time.RFC3339Nano), r.Action, boolText(r.Success), cell(r.ErrorType), cell(r.ActorID), email, name,
 		cell(r.OrganizationID), cell(r.ResourceType), cell(r.ResourceID), cell(r.IPAddress), cell(r.UserAgent), cell(r.RequestID),
 		metadata,
-	}
-	for i := range cells {
-		cells[i] = defuse(cells[i])
-	}
-	return cells, nil
+	}, nil
 }
 
 func cell(s *string) string {
@@ -68,18 +60,4 @@ func cell(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// formula starts what a spreadsheet would compute instead of show, in the full-width
-// forms that some take for the same.
-const formula = "=+-@\t\r\n＝＋－＠"
-
-// defuse keeps a spreadsheet from taking a cell for a formula: an apostrophe before it
-// makes it text. What stands before the formula may be blank and is skipped over by some.
-func defuse(s string) string {
-	rest := strings.TrimLeft(s, " \u00a0\u3000\ufeff\u200b")
-	if rest != "" && strings.ContainsRune(formula, []rune(rest[:min(len(rest), 4)])[0]) {
-		return "'" + s
-	}
-	return s
 }

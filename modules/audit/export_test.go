@@ -55,9 +55,6 @@ func (q FilterQuery) Parse() (Filter, error) { return q.parse() }
 // Words are the filters as they are kept.
 func (f Filter) Words() map[string]string { return f.words() }
 
-// Defuse makes a cell one that no spreadsheet computes.
-func Defuse(s string) string { return defuse(s) }
-
 // SubjectsOf are the subjects of an address, the one of new rows first.
 func (s *Service) SubjectsOf(email string) []string { return s.secrets.emailSubjects(email) }
 
