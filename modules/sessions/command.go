@@ -19,7 +19,8 @@ func afterRestore(s *Service) *cobra.Command {
 	return &cobra.Command{
 		Use: "after-restore", Short: "End every session after a backup was restored", Args: cobra.NoArgs,
 		Long: "A backup holds sessions that were revoked after it was made, and they are alive again once it\n" +
-			"is restored. This ends every session and makes everything that a cache remembers unreachable.\n" +
+			"is restored; so are one-time tokens that were used since. This ends every session and every such\n" +
+			"token, and makes everything that a cache remembers unreachable.\n" +
 			"Run it after each restore; running it again does no harm.",
 		Example:     "  authy2 db after-restore",
 		Annotations: map[string]string{"parent": "db"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/id"
 )
 
@@ -128,7 +129,8 @@ func (s *Service) Cleanup(ctx context.Context) (int64, error) {
 // a backup, in which sessions that were revoked since are alive. It raises the epoch,
 // so that nothing cached is found again, revokes every ACTIVE row, raises the epoch again
 // because servers may have cached sessions while that went on, and returns how many it
-// revoked when every replica has seen it. It may be repeated.
+// revoked when every replica has seen it. Other modules end what they have alike. It may be
+// repeated.
 func (s *Service) AfterRestore(ctx context.Context, progress func(revoked int64)) (int64, error) {
 	if err := s.forgetCached(ctx); err != nil {
 		return 0, err
@@ -149,6 +151,9 @@ func (s *Service) AfterRestore(ctx context.Context, progress func(revoked int64)
 		return total, err
 	}
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.bus.Publish(ctx, tx, events.DataRestored{}); err != nil {
+			return err
+		}
 		return s.fact(ctx, tx, ended(ActionRevoke, "", "session", "", ReasonRestored, int(total)))
 	})
 	if err != nil {

@@ -37,6 +37,10 @@ type CredentialChanged struct {
 	KeepSessionID string `json:"keep_session_id,omitempty"`
 	// Reason is recorded on the sessions that end, such as "password_changed".
 	Reason string `json:"reason"`
+	// FirstProof is true when the change was the first proof that the account's address is
+	// its owner's. Whatever else lets somebody into the account (factors, linked identities,
+	// grants) was set up by nobody knows whom, and ends too.
+	FirstProof bool `json:"first_proof,omitempty"`
 }
 
 // Name returns identity.credential.changed.
@@ -50,6 +54,13 @@ type UserStatusChanged struct {
 
 // Name returns identity.user.status_changed.
 func (UserStatusChanged) Name() string { return "identity.user.status_changed" }
+
+// DataRestored says that the database was restored from a backup, in which what was revoked
+// or used since is alive. What lets anybody in on its own ends.
+type DataRestored struct{}
+
+// Name returns platform.data.restored.
+func (DataRestored) Name() string { return "platform.data.restored" }
 
 // Fact is a security-relevant fact for the audit trail: who did what to which thing,
 // and whether it succeeded. It is published in the transaction that makes it true; a
