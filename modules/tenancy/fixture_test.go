@@ -160,10 +160,14 @@ const (
 
 func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*tenancy.Parts)) *house {
 	t.Helper()
+	composer, err := mail.NewComposer(mail.Brand{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	h := &house{Backend: b, directory: tenancy.NewDirectory(b.DB), people: &crowd{b.DB}, facts: &facts{}}
 	parts := tenancy.Parts{
 		DB: b.DB, Directory: h.directory, People: h.people, Registrar: registrar{}, Issuer: authn.NoSessions{},
-		Limits: tenancy.SystemLimits{Idle: systemIdle, Absolute: systemAbsolute}, Outbox: outbox{}, Tokens: crypto.NewTokens(rand.Reader),
+		Limits: tenancy.SystemLimits{Idle: systemIdle, Absolute: systemAbsolute}, Outbox: outbox{}, Composer: composer, Tokens: crypto.NewTokens(rand.Reader),
 		Clock: b.Clock, IDs: id.Generator{}, Bus: b.Bus, Invalidation: b.Invalidation, Log: b.Log, PublicURL: "https://id.example.com",
 	}
 	for _, change := range changes {

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -130,8 +131,12 @@ func (s *Service) mayReplace(ctx context.Context, tx bun.Tx, o organizationRow, 
 func (s *Service) sendInvite(
 	ctx context.Context, tx bun.Tx, p *authn.Principal, action string, o organizationRow, i Invite, token secret.String, personID string,
 ) error {
-	m := inviteMail{organization: o.Name, inviter: p.Account.Email, link: s.inviteLink(token), invite: i}
-	if err := s.outbox.Send(ctx, tx, m.message()); err != nil {
+	l := inviteMail{organization: o.Name, inviter: p.Account.Email, link: s.inviteLink(token), invite: i}.letter()
+	m, err := s.composer.Compose(l)
+	if err != nil {
+		return fmt.Errorf("tenancy: write an invitation: %w", err)
+	}
+	if err := s.outbox.Send(ctx, tx, m); err != nil {
 		return err
 	}
 	f := aboutInvite(action, p.UserID, i)

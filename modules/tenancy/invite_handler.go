@@ -15,7 +15,7 @@ const inviteTag = "Invitations"
 const (
 	invitesPath = "/api/v1/organizations/{id}/invites"
 	invitePath  = invitesPath + "/{inviteId}"
-	previewPath = "/api/v1/invites/" + tokenMark
+	previewPath = "/api/v1/invites/{token}"
 )
 
 // The rate limits of invitations, counted by client address.

@@ -2,7 +2,6 @@ package tenancy
 
 import (
 	"fmt"
-	"html"
 	"strings"
 
 	"github.com/authy2/backend/platform/mail"
@@ -26,24 +25,22 @@ type inviteMail struct {
 func (s *Service) inviteLink(token secret.String) string {
 	template := s.config.InviteURL
 	if template == "" {
-		template = strings.TrimSuffix(s.publicURL, "/") + previewPath
+		template = mail.LinkTemplate(strings.TrimSuffix(s.publicURL, "/") + previewPath)
 	}
-	return strings.ReplaceAll(template, tokenMark, token.Reveal())
+	return template.Link(token)
 }
 
-// message writes the mail.
-func (m inviteMail) message() mail.Message {
+// letter writes the mail.
+func (m inviteMail) letter() mail.Letter {
 	const until = "2 January 2006, 15:04 UTC"
-	what := fmt.Sprintf("%s invites you to join %s as %s.", m.inviter, m.organization, article(m.invite.Role))
-	how := "To accept, open this link by " + m.invite.ExpiresAt.UTC().Format(until) + ". It works once."
-	const ignore = "If you did not expect this, do nothing: nobody else can use this invitation without the link."
-	return mail.Message{
-		Purpose: purposeInvite, To: m.invite.Email,
-		Subject: "Invitation to join " + shortened(m.organization, maxSubjectName),
-		Text:    what + "\n\n" + how + "\n\n" + m.link + "\n\n" + ignore + "\n",
-		HTML: "<!DOCTYPE html>\n<html lang=\"en\"><body>\n<p>" + html.EscapeString(what) + "</p>\n<p>" + html.EscapeString(how) +
-			"</p>\n<p><a href=\"" + html.EscapeString(m.link) + "\">Accept the invitation</a></p>\n<p>" + html.EscapeString(ignore) +
-			"</p>\n</body></html>\n",
+	return mail.Letter{
+		Purpose: purposeInvite, To: m.invite.Email, Subject: "Invitation to join " + shortened(m.organization, maxSubjectName),
+		Lines: []string{
+			fmt.Sprintf("%s invites you to join %s as %s.", m.inviter, m.organization, article(m.invite.Role)),
+			"To accept, open the link by " + m.invite.ExpiresAt.UTC().Format(until) + ". It works once.",
+		},
+		Action: &mail.Action{Label: "Accept the invitation", URL: m.link},
+		Notes:  []string{"If you did not expect this, do nothing: nobody else can use this invitation without the link."},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/authy2/backend/modules/tenancy"
 	"github.com/authy2/backend/platform/database"
+	"github.com/authy2/backend/platform/mail"
 	"github.com/authy2/backend/platform/platformtest"
 )
 
@@ -41,7 +42,7 @@ func TestInviteMail(t *testing.T) {
 			}
 		}
 		if strings.Contains(m.HTML, "<b>") || !strings.Contains(m.HTML, "&lt;b&gt;Acme&lt;/b&gt; &amp; &#34;Söhne&#34; {token}") ||
-			!strings.Contains(m.HTML, `<a href="https://id.example.com/api/v1/invites/`+token[1]+`">`) {
+			!strings.Contains(m.HTML, `<a class="button" href="https://id.example.com/api/v1/invites/`+token[1]+`"`) {
 			t.Errorf("the HTML is:\n%s", m.HTML)
 		}
 		long := h.found(t, ann.UserID, strings.Repeat("名", 255))
@@ -67,13 +68,13 @@ func TestInviteLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := h.trap.Deliver(t.Context())[0]
-	_, link, _ := strings.Cut(m.Text, "\n\nhttps://")
+	_, link, _ := strings.Cut(m.Text, "\nhttps://")
 	link, _, _ = strings.Cut("https://"+link, "\n")
 	u, err := url.Parse(link)
 	if err != nil || u.Host != "app.example.com" || len(u.Query().Get("t")) != 43 || u.Query().Get("x") != "1" || u.Fragment != u.Query().Get("t") {
 		t.Errorf("the link is %s, %v", link, err)
 	}
-	if !strings.Contains(m.HTML, `<a href="`+strings.ReplaceAll(link, "&", "&amp;")+`">`) {
+	if !strings.Contains(m.HTML, `<a class="button" href="`+strings.ReplaceAll(link, "&", "&amp;")+`"`) {
 		t.Errorf("the HTML is %s", m.HTML)
 	}
 	if _, err := h.PreviewInvite(t.Context(), u.Fragment); err != nil {
@@ -83,9 +84,9 @@ func TestInviteLink(t *testing.T) {
 
 func TestInviteURLIsChecked(t *testing.T) {
 	t.Parallel()
-	for template, ok := range map[string]bool{
+	for template, ok := range map[mail.LinkTemplate]bool{
 		"": true, "https://app.example.com/join/{token}": true, "http://localhost:3000/#/join?token={token}": true,
-		"https://app.example.com/join": false, "/join/{token}": false, "app.example.com/{token}": false, "javascript:alert('{token}')": false,
+		"https://app.example.com/join": false, "https://{token}.example.com/": false, "/join/{token}": false, "app.example.com/{token}": false, "javascript:alert('{token}')": false,
 		"https:///{token}": false, "https://user:pass@example.com/{token}": false, "https://app.example.com/\n{token}": false,
 	} {
 		if err := (tenancy.Config{InviteURL: template}).Validate(); (err == nil) != ok {

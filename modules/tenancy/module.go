@@ -57,6 +57,7 @@ type dependencies struct {
 	Issuer       authn.SessionIssuer
 	Limits       SystemLimits
 	Outbox       mail.Outbox
+	Composer     *mail.Composer
 	Tokens       *crypto.Tokens
 	Clock        clock.Clock
 	IDs          id.Source
@@ -68,7 +69,7 @@ type dependencies struct {
 func newService(d dependencies) *Service {
 	return New(d.Config, Parts{
 		DB: d.DB, Directory: d.Directory, People: d.People, Registrar: d.Registrar, Issuer: d.Issuer, Limits: d.Limits,
-		Outbox: d.Outbox, Tokens: d.Tokens, Clock: d.Clock, IDs: d.IDs, Bus: d.Bus, Invalidation: d.Invalidation, Log: d.Log,
+		Outbox: d.Outbox, Composer: d.Composer, Tokens: d.Tokens, Clock: d.Clock, IDs: d.IDs, Bus: d.Bus, Invalidation: d.Invalidation, Log: d.Log,
 		PublicURL: strings.TrimRight(d.Platform.App.PublicURL, "/"),
 	})
 }

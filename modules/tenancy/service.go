@@ -27,6 +27,7 @@ type Parts struct {
 	Issuer       authn.SessionIssuer
 	Limits       SystemLimits
 	Outbox       mail.Outbox
+	Composer     *mail.Composer
 	Tokens       *crypto.Tokens
 	Clock        clock.Clock
 	IDs          id.Source
@@ -49,6 +50,7 @@ type Service struct {
 	issuer       authn.SessionIssuer
 	limits       SystemLimits
 	outbox       mail.Outbox
+	composer     *mail.Composer
 	tokens       *crypto.Tokens
 	clock        clock.Clock
 	ids          id.Source
@@ -62,7 +64,7 @@ type Service struct {
 func New(config Config, p Parts) *Service {
 	return &Service{
 		config: config, db: p.DB, store: newStore(p.DB), invites: newInviteStore(p.DB), directory: p.Directory, people: p.People, registrar: p.Registrar,
-		issuer: p.Issuer, limits: p.Limits, outbox: p.Outbox, tokens: p.Tokens, clock: p.Clock, ids: p.IDs, bus: p.Bus,
+		issuer: p.Issuer, limits: p.Limits, outbox: p.Outbox, composer: p.Composer, tokens: p.Tokens, clock: p.Clock, ids: p.IDs, bus: p.Bus,
 		invalidation: p.Invalidation, log: p.Log, publicURL: p.PublicURL,
 	}
 }
