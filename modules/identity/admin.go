@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -92,6 +93,11 @@ func (a *Admin) SetStatus(ctx context.Context, name string, status Status) (User
 		if r, err = s.store.changeStatus(ctx, tx, r.ID, status, s.now()); err != nil {
 			return fmt.Errorf("identity: change a status: %w", err)
 		}
+		if !status.mayRecover() {
+			if err := s.tokens.drop(ctx, tx, r.ID); err != nil {
+				return err
+			}
+		}
 		if err := s.invalidation.Record(ctx, tx, stale(r.ID)); err != nil {
 			return err
 		}
@@ -132,6 +138,61 @@ func (a *Admin) SetPassword(ctx context.Context, name string, password secret.St
 			return err
 		}
 		return s.replacePassword(ctx, tx, held, hash, "", "")
+	})
+}
+
+// VerifyEmail notes that a user's address is theirs, on the operator's word.
+func (a *Admin) VerifyEmail(ctx context.Context, name string) (User, error) {
+	s := a.service
+	found, err := a.find(ctx, name)
+	if err != nil {
+		return User{}, err
+	}
+	r := found.userRow
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		held, err := s.store.holdUser(ctx, tx, found.ID)
+		if database.IsNotFound(err) {
+			return apperr.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		r, err = s.markVerified(ctx, tx, held.userRow, "")
+		return err
+	})
+	return r.user(), err
+}
+
+// SendReset mails a user a link to choose a new password with, like one that they asked for
+// themselves. A user who may not sign in gets none: that is an [apperr.ErrConflict].
+func (a *Admin) SendReset(ctx context.Context, name string) error {
+	s := a.service
+	found, err := a.find(ctx, name)
+	if err != nil {
+		return err
+	}
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		held, err := s.store.holdUser(ctx, tx, found.ID)
+		switch {
+		case database.IsNotFound(err):
+			return apperr.ErrNotFound
+		case err != nil:
+			return err
+		case s.postman.disabled:
+			return errMailDisabled
+		case !held.Status.mayRecover():
+			return errNoRecovery
+		}
+		err = s.postman.sendToken(ctx, tx, &held.userRow, PurposeReset, held.Email)
+		if errors.Is(err, errNoLetter) {
+			return apperr.Field("email", "No mail can be sent to this address.")
+		}
+		if err != nil {
+			return err
+		}
+		f := about(ActionPasswordResetRequest, held.ID)
+		f.ActorID = ""
+		return s.bus.Publish(ctx, tx, f)
 	})
 }
 

@@ -56,8 +56,8 @@ func (s *Service) changePassword(ctx context.Context, p *authn.Principal, in Pas
 	})
 }
 
-// replacePassword stores a new password in the place of the one that was proved, and ends
-// every session but keep. When the credentials have changed since the proof, the proof is
+// replacePassword stores a new password in the place of the one that was proved, ends every
+// session but keep and every token that would get around it, and tells the owner. When the credentials have changed since the proof, the proof is
 // worth nothing any more.
 func (s *Service) replacePassword(ctx context.Context, tx bun.Tx, proved credential, hash, keep, actorID string) error {
 	ok, err := s.store.changePassword(ctx, tx, proved.ID, proved.CredentialVersion, hash, s.now())
@@ -70,8 +70,18 @@ func (s *Service) replacePassword(ctx context.Context, tx bun.Tx, proved credent
 	if err := s.invalidation.Record(ctx, tx, stale(proved.ID)); err != nil {
 		return err
 	}
+	if err := s.tokens.dropCredentials(ctx, tx, proved.ID); err != nil {
+		return err
+	}
 	changed := events.CredentialChanged{UserID: proved.ID, KeepSessionID: keep, Reason: reasonPasswordChanged}
 	if err := s.bus.Publish(ctx, tx, changed); err != nil {
+		return err
+	}
+	n := passwordChanged()
+	if actorID == "" {
+		n = passwordSet()
+	}
+	if err := s.postman.tell(ctx, tx, proved.Email, n); err != nil {
 		return err
 	}
 	f := about(ActionPasswordChange, proved.ID)

@@ -27,7 +27,7 @@ const listPage = 500
 func commands(a *Admin, tokens *crypto.Tokens) []kernel.Command {
 	u := usersCommand{a, tokens}
 	c := &cobra.Command{Use: "users", Short: "Look at and change user accounts"}
-	c.AddCommand(u.list(), u.show(), u.create(), u.setPassword(), u.delete(),
+	c.AddCommand(u.list(), u.show(), u.create(), u.setPassword(), u.delete(), u.verifyEmail(), u.sendReset(),
 		u.status("suspend", "Suspend an account; its sessions end at once", StatusSuspended),
 		u.status("activate", "Let a suspended or inactive account sign in again", StatusActive),
 	)

@@ -17,13 +17,14 @@ import (
 // Directory tells other modules who the users are. It needs no sessions.
 type Directory struct {
 	store     *store
+	tokens    *tokenStore
 	passwords *crypto.Passwords
 	rehasher  *Rehasher
 }
 
 // NewDirectory returns the directory of the users in db.
 func NewDirectory(db *database.DB, passwords *crypto.Passwords, rehasher *Rehasher) *Directory {
-	return &Directory{store: newStore(db), passwords: passwords, rehasher: rehasher}
+	return &Directory{store: newStore(db), tokens: newTokenStore(db), passwords: passwords, rehasher: rehasher}
 }
 
 // CheckPassword returns the account whose email and password these are, whatever its

@@ -17,6 +17,15 @@ const (
 	exampleNewPassword = "violet harbour 7 tandem"
 )
 
+const (
+	exampleEmail = "bob@acme-corp.com"
+	exampleToken = "Zm9yIHRoZSBkb2N1bWVudCBvbmx5LCBub3QgYSB0b2s" //nolint:gosec // it opens nothing
+)
+
+func exampleReset() ResetBody {
+	return ResetBody{Token: exampleToken, Password: exampleNewPassword, Confirm: exampleNewPassword}
+}
+
 func exampleText(s string) httpx.Optional[string] {
 	return httpx.Optional[string]{Set: true, Value: &s}
 }

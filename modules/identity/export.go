@@ -33,9 +33,14 @@ func (d *Directory) exportUser(ctx context.Context, userID string) (any, error) 
 	case err != nil:
 		return nil, fmt.Errorf("identity: export a user: %w", err)
 	}
+	pending, err := d.tokens.pendingEmail(ctx, userID)
+	if err != nil {
+		return nil, fmt.Errorf("identity: export a user: %w", err)
+	}
 	return struct {
 		User
 
-		HasPassword bool `json:"has_password"`
-	}{c.user(), c.hash != ""}, nil
+		HasPassword  bool   `json:"has_password"`
+		PendingEmail string `json:"pending_email,omitempty"`
+	}{c.user(), c.hash != "", pending}, nil
 }

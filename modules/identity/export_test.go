@@ -2,9 +2,11 @@ package identity
 
 import (
 	"github.com/authy2/backend/platform/crypto"
+	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/kernel"
 	"github.com/authy2/backend/platform/privacy"
+	"github.com/authy2/backend/platform/ratelimit"
 )
 
 // Endpoints shows the operations to the tests.
@@ -31,3 +33,12 @@ func Commands(s *Service, tokens *crypto.Tokens) []kernel.Command {
 
 // Actions shows the audit vocabulary to the tests.
 func Actions() []string { return actions() }
+
+// Limits shows the rate limits to the tests.
+func Limits() []ratelimit.Limit { return limits() }
+
+// Subscriptions shows what the module hears to the tests.
+func Subscriptions(s *Service) []events.Subscription { return s.subscriptions() }
+
+// ParseToken shows the parser of tokens to the tests.
+func ParseToken(token string) ([]byte, bool) { return parseToken(token) }

@@ -21,13 +21,36 @@ const (
 	ActionPasswordChange = "user.password_change"
 	// ActionStatusChange is an account that an operator suspended or restored.
 	ActionStatusChange = "user.status_change"
+	// ActionEmailVerify is an address that was proved, also a try with a bad token.
+	ActionEmailVerify = "user.email_verify"
+	// ActionEmailVerifyRequest is somebody asking for the mail that verifies an address.
+	ActionEmailVerifyRequest = "user.email_verify.request"
+	// ActionPasswordReset is a password that was chosen with a token, also a refused one.
+	ActionPasswordReset = "user.password_reset"
+	// ActionPasswordResetRequest is somebody asking for the mail to choose a password with.
+	ActionPasswordResetRequest = "user.password_reset.request"
+	// ActionEmailChange is an account that got another address.
+	ActionEmailChange = "user.email_change"
+	// ActionEmailChangeRequest is a user asking for another address, also a refused one.
+	ActionEmailChangeRequest = "user.email_change.request"
 	// ActionExport is a user taking their data out.
 	ActionExport = "user.export"
 )
 
 // actions is the audit vocabulary of the module.
 func actions() []string {
-	return []string{ActionRegister, ActionUpdate, ActionDelete, ActionPasswordChange, ActionStatusChange, ActionExport}
+	return []string{
+		ActionRegister, ActionUpdate, ActionDelete, ActionPasswordChange, ActionStatusChange, ActionExport,
+		ActionEmailVerify, ActionEmailVerifyRequest, ActionPasswordReset, ActionPasswordResetRequest, ActionEmailChange, ActionEmailChangeRequest,
+	}
+}
+
+// requested is the action of asking for a mail of the purpose.
+func (p Purpose) requested() string {
+	if p == PurposeReset {
+		return ActionPasswordResetRequest
+	}
+	return ActionEmailVerifyRequest
 }
 
 // about is the fact of something that a user did to their own account.
@@ -41,7 +64,7 @@ func about(action, userID string) events.Fact {
 func (s *Service) refusal(ctx context.Context, f events.Fact, err error) {
 	e := apperr.From(err)
 	switch e.Kind() {
-	case apperr.Unauthenticated, apperr.Forbidden, apperr.Conflict, apperr.RateLimited:
+	case apperr.Unauthenticated, apperr.Forbidden, apperr.Conflict, apperr.Gone, apperr.RateLimited:
 	default:
 		return
 	}

@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +25,7 @@ import (
 	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/id"
 	"github.com/authy2/backend/platform/invalidation"
+	"github.com/authy2/backend/platform/mail"
 	"github.com/authy2/backend/platform/migrate"
 	"github.com/authy2/backend/platform/platformtest"
 	"github.com/authy2/backend/platform/privacy"
@@ -181,6 +184,8 @@ type house struct {
 	*identity.Service
 	directory *identity.Directory
 	registrar *identity.Registrar
+	postman   *identity.Postman
+	trap      *platformtest.MailTrap
 	issuer    *issuer
 	facts     *facts
 	log       *invalidation.Log
@@ -199,6 +204,8 @@ type setup struct {
 	deaf     bool
 	tokens   *crypto.Tokens
 	policies ratelimit.Policies
+	limited  bool
+	noMail   bool
 }
 
 func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *house {
@@ -224,12 +231,15 @@ func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *ho
 		t.Fatal(err)
 	}
 	guard := ratelimit.NewGuard(ratelimit.NewMemoryGrowing(b.Clock), cache.NewMemoryStore(b.Clock), [32]byte{}, s.guarded).WithPolicies(s.policies)
+	h.trap = platformtest.Outbox(t, b)
+	h.postman = newPostman(t, h, s)
 	h.Service = identity.NewService(identity.Parts{
-		DB: b.DB, Clock: b.Clock, IDs: s.ids, Passwords: passwords, Rules: rules, Bus: b.Bus, Invalidation: h.log,
+		Config: s.config, Postman: h.postman, DB: b.DB, Clock: b.Clock, IDs: s.ids, Passwords: passwords, Rules: rules, Bus: b.Bus, Invalidation: h.log,
 		Guard: guard, Issuer: h.issuer, Guards: s.guards, Exports: exports, Log: b.Log,
 	})
 	if !s.deaf {
 		b.Bus.Subscribe(b.Jobs, append(h.issuer.subscriptions(), events.On("test.hear_facts", h.facts.hear))...)
+		b.Bus.Subscribe(b.Jobs, identity.Subscriptions(h.Service)...)
 	}
 	for _, part := range []interface {
 		Start(context.Context) error
@@ -241,6 +251,70 @@ func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *ho
 		t.Cleanup(func() { _ = part.Stop(context.Background()) })
 	}
 	return h
+}
+
+// newPostman returns a postman whose mails the test fetches.
+func newPostman(t testing.TB, h *house, s setup) *identity.Postman {
+	t.Helper()
+	limiter, err := ratelimit.NewLimiter(identity.Limits(), nil, ratelimit.Settings{Enabled: s.limited})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := crypto.ParseKeyring(secret.New(strings.Repeat("3c", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	composer, err := mail.NewComposer(mail.Brand{Name: "Acme ID"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return identity.NewPostman(identity.PostmanParts{
+		Config: s.config, DB: h.DB, Clock: h.Clock, IDs: id.Generator{}, Bus: h.Bus, Limiter: limiter, Tokens: s.tokens, Composer: composer,
+		Outbox: h.trap, Keys: keys, Sealing: keys, Rand: rand.Reader, Log: h.Log, PublicURL: "https://id.example.com", MailDisabled: s.noMail,
+	})
+}
+
+// mails writes and delivers what waits, and returns it.
+func (h *house) mails(t testing.TB) []platformtest.Mail {
+	t.Helper()
+	if _, err := h.postman.Write(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return h.trap.Deliver(t.Context())
+}
+
+// tokenForm finds the token in a link.
+var tokenForm = regexp.MustCompile(`https://id\.example\.com/(?:verify-email|reset-password)\?token=([\w-]{43})\n`)
+
+// tokenIn returns the token that the one mail brings.
+func tokenIn(t testing.TB, mails []platformtest.Mail, purpose identity.Purpose, to string) string {
+	t.Helper()
+	for _, m := range mails {
+		if m.Purpose != "identity."+string(purpose) || m.To != to {
+			continue
+		}
+		found := tokenForm.FindStringSubmatch(m.Text)
+		if found == nil {
+			t.Fatalf("no link in the mail:\n%s", m.Text)
+		}
+		return found[1]
+	}
+	t.Fatalf("of %d mails none is a %s to %s", len(mails), purpose, to)
+	return ""
+}
+
+// forgot asks for a recovery and returns its token.
+func (h *house) forgot(t testing.TB, email string) string {
+	t.Helper()
+	if err := h.RequestReset(t.Context(), email, client()); err != nil {
+		t.Fatal(err)
+	}
+	return tokenIn(t, h.mails(t), identity.PurposeReset, email)
+}
+
+// reset is a new password by a token.
+func reset(token, password string) identity.Reset {
+	return identity.Reset{Token: token, Password: secret.New(password), Confirm: secret.New(password), Client: client()}
 }
 
 // client is where the tests call from.
@@ -321,4 +395,18 @@ func setHash(t testing.TB, h *house, userID, hash string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// principalOf is the owner of an account, signed in somewhere.
+func principalOf(a authn.Account) *authn.Principal {
+	return &authn.Principal{UserID: a.UserID, Account: a}
+}
+
+// completeSignIn completes the sign-in of an account whose password was checked.
+func (h *house) completeSignIn(t testing.TB, account authn.Account) error {
+	t.Helper()
+	return h.DB.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		_, err := h.issuer.CompleteSignIn(ctx, tx, authn.Attempt{Account: account, Flow: authn.FlowPassword, Client: client()})
+		return err
+	})
 }

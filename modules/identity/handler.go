@@ -19,10 +19,10 @@ const (
 )
 
 func limits() []ratelimit.Limit {
-	return []ratelimit.Limit{
+	return append([]ratelimit.Limit{
 		{Name: limitRegister, Default: "60-H", Doc: "Registrations from one client address, successful or not."},
 		{Name: limitPassword, Default: "30-M", Doc: "Requests from one client address that check the current password of a signed-in user."},
-	}
+	}, mailLimits()...)
 }
 
 // handler is the HTTP side of the service.
@@ -33,14 +33,14 @@ const mePath = "/api/v1/users/me"
 
 // endpoints declares every operation.
 func (h handler) endpoints() []httpx.Endpoint {
-	return []httpx.Endpoint{
+	return append([]httpx.Endpoint{
 		httpx.Op(httpx.Operation{
 			ID: "register", Method: http.MethodPost, Path: "/api/v1/auth/register", Access: httpx.Public, Limits: []string{limitRegister},
 			Status: http.StatusCreated, Idempotent: true, Errors: []int{http.StatusForbidden, http.StatusConflict},
 			Summary: "Account created", Tag: tag,
 			Description: "Creates an account and signs its owner in. The session's token is in the answer and, for browsers, in a cookie. " +
 				"Passwords have 8 to 128 characters; those known from breaches and the email address itself are refused. " +
-				"On a server without sessions the answer holds the user alone.",
+				"A mail asks them to verify the address. Where nobody signs in before that, and on a server without sessions, the answer holds the user alone.",
 			BodyExample: exampleRegister(), ResultExample: exampleRegistered(),
 		}, h.register, h.judgeRegister),
 		httpx.Op(httpx.Operation{
@@ -75,7 +75,7 @@ func (h handler) endpoints() []httpx.Endpoint {
 			Description:   "Gives everything that the system holds on the user, by section. Secrets are not part of it.",
 			ResultExample: exampleExport(),
 		}, h.export),
-	}
+	}, h.mailEndpoints()...)
 }
 
 // RegisterBody is the body of a registration.
@@ -89,7 +89,7 @@ type RegisterBody struct {
 // RegisterResult is a new account and the session of its owner.
 type RegisterResult struct {
 	User      httpx.RawObject[User] `json:"user"`
-	Token     string                `json:"token,omitzero" doc:"The session's token, shown once: send it as Authorization: Bearer. Absent on a server without sessions."`
+	Token     string                `json:"token,omitzero" doc:"The session's token, shown once: send it as Authorization: Bearer. Absent where registration signs nobody in."`
 	ExpiresAt time.Time             `json:"expires_at,omitzero" doc:"When the session ends if no request follows."`
 }
 

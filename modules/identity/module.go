@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/rand"
 	"log/slog"
 
 	"go.uber.org/fx"
@@ -8,12 +9,14 @@ import (
 	migrations "github.com/authy2/backend/migrations/identity"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/clock"
+	"github.com/authy2/backend/platform/config"
 	"github.com/authy2/backend/platform/crypto"
 	"github.com/authy2/backend/platform/database"
 	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/id"
 	"github.com/authy2/backend/platform/invalidation"
 	"github.com/authy2/backend/platform/kernel"
+	"github.com/authy2/backend/platform/mail"
 	"github.com/authy2/backend/platform/privacy"
 	"github.com/authy2/backend/platform/ratelimit"
 )
@@ -22,18 +25,19 @@ import (
 const Name = "identity"
 
 // Module is the entry of identity in the binary. The wiring gives it authn.SessionIssuer
-// and [DeletionGuards]; it gives [*Directory], [*Registrar] and [*StatusGate].
+// and [DeletionGuards]; it gives [*Directory], [*Registrar], [*StatusGate] and
+// [*VerifiedEmailGate].
 func Module() kernel.Module {
 	return kernel.Define(kernel.Module{
 		Name:       Name,
-		Doc:        "Users: registration, profiles, passwords, deletion and export.",
+		Doc:        "Users: registration, verification, recovery, profiles, passwords, deletion and export.",
 		Limits:     limits(),
 		Migrations: migrations.FS,
 	}, DefaultConfig, func(config Config, _ kernel.Features) fx.Option {
 		return fx.Options(
 			fx.Supply(fx.Private, config),
-			fx.Provide(fx.Private, newRules, newRehasher, newService),
-			fx.Provide(NewDirectory, NewRegistrar, NewStatusGate),
+			fx.Provide(fx.Private, newRules, newRehasher, newPostman, newService),
+			fx.Provide(NewDirectory, NewRegistrar, NewStatusGate, func() *VerifiedEmailGate { return NewVerifiedEmailGate(config) }),
 			kernel.Contribute(newContribution),
 		)
 	})
@@ -54,9 +58,41 @@ func newRehasher(db *database.DB, passwords *crypto.Passwords, log *slog.Logger,
 	return r
 }
 
+type mailDependencies struct {
+	fx.In
+
+	Config   Config
+	Platform config.Platform
+	DB       *database.DB
+	Clock    clock.Clock
+	IDs      id.Source
+	Bus      *events.Bus
+	Limiter  *ratelimit.Limiter
+	Tokens   *crypto.Tokens
+	Composer *mail.Composer
+	Outbox   mail.Outbox
+	Keys     *crypto.Keyring
+	Sealing  *crypto.Keyring `name:"encryption"`
+	Log      *slog.Logger
+}
+
+func newPostman(d mailDependencies, lifecycle fx.Lifecycle) *Postman {
+	p := NewPostman(PostmanParts{
+		Config: d.Config, DB: d.DB, Clock: d.Clock, IDs: d.IDs, Bus: d.Bus, Limiter: d.Limiter, Tokens: d.Tokens, Composer: d.Composer,
+		Outbox: d.Outbox, Keys: d.Keys, Sealing: d.Sealing, Rand: rand.Reader, Log: d.Log,
+		PublicURL: d.Platform.App.PublicURL, MailDisabled: d.Platform.Mail.Disabled,
+	})
+	if p.disabled && d.Config.RequireVerifiedEmail {
+		d.Log.Warn("mail is disabled and nobody signs in with an unverified address: only operators can verify one")
+	}
+	lifecycle.Append(fx.Hook{OnStart: p.Start, OnStop: p.Stop})
+	return p
+}
+
 type dependencies struct {
 	fx.In
 
+	Config       Config
 	DB           *database.DB
 	Clock        clock.Clock
 	IDs          id.Source
@@ -66,6 +102,7 @@ type dependencies struct {
 	Invalidation *invalidation.Log
 	Guard        *ratelimit.Guard
 	Issuer       authn.SessionIssuer
+	Postman      *Postman
 	Guards       DeletionGuards
 	Exports      *privacy.Registry
 	Log          *slog.Logger
@@ -73,18 +110,20 @@ type dependencies struct {
 
 func newService(d dependencies) *Service {
 	return NewService(Parts{
-		DB: d.DB, Clock: d.Clock, IDs: d.IDs, Passwords: d.Passwords, Rules: d.Rules, Bus: d.Bus, Invalidation: d.Invalidation,
+		Config: d.Config, Postman: d.Postman, DB: d.DB, Clock: d.Clock, IDs: d.IDs, Passwords: d.Passwords, Rules: d.Rules, Bus: d.Bus, Invalidation: d.Invalidation,
 		Guard: d.Guard, Issuer: d.Issuer, Guards: d.Guards, Exports: d.Exports, Log: d.Log,
 	})
 }
 
 func newContribution(s *Service, d *Directory, tokens *crypto.Tokens) kernel.Contribution {
 	return kernel.Contribution{
-		Module:    Name,
-		Endpoints: handler{s}.endpoints(),
-		Seeds:     []kernel.Seed{{Name: "identity_users", Order: seedOrder, Run: s.Seed}},
-		Commands:  commands(NewAdmin(s), tokens),
-		Exporters: []privacy.Exporter{{Section: exportSection, Export: d.exportUser}},
-		Actions:   actions(),
+		Module:        Name,
+		Endpoints:     handler{s}.endpoints(),
+		Seeds:         []kernel.Seed{{Name: "identity_users", Order: seedOrder, Run: s.Seed}},
+		Commands:      commands(NewAdmin(s), tokens),
+		Jobs:          s.mailJobs(),
+		Subscriptions: s.subscriptions(),
+		Exporters:     []privacy.Exporter{{Section: exportSection, Export: d.exportUser}},
+		Actions:       actions(),
 	}
 }

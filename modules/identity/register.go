@@ -26,8 +26,9 @@ type Registered struct {
 	Session *authn.IssuedSession
 }
 
-// Register creates an account and signs its owner in; both happen or neither does. A
-// taken address is [ErrEmailTaken], whoever of many comes second. What is wrong with the
+// Register creates an account and signs its owner in; both happen or neither does. Where
+// addresses must be verified first, nobody is signed in. The mail that verifies the address
+// is written after the commit, and owed by the user's row until it is. A taken address is [ErrEmailTaken], whoever of many comes second. What is wrong with the
 // input is one validation error.
 func (s *Service) Register(ctx context.Context, in Registration) (Registered, error) {
 	email, err := s.checkRegistration(in)
@@ -39,6 +40,9 @@ func (s *Service) Register(ctx context.Context, in Registration) (Registered, er
 		return Registered{}, err
 	}
 	r := s.newUser(email, in.FullName)
+	if !s.postman.disabled {
+		r.VerificationDueAt = &r.CreatedAt
+	}
 	var done Registered
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		done, err = s.create(ctx, tx, r, hash, in.Client)
@@ -69,7 +73,10 @@ func (s *Service) create(ctx context.Context, tx bun.Tx, r *userRow, hash string
 	if err = s.announce(ctx, tx, r, hash, r.ID); err != nil {
 		return done, err
 	}
-	if done.Account, err = r.account(); err != nil || !s.issuer.Enabled() {
+	if r.VerificationDueAt != nil {
+		database.AfterCommit(ctx, func(context.Context) { s.postman.hurry() })
+	}
+	if done.Account, err = r.account(); err != nil || !s.issuer.Enabled() || s.gate.holds(done.Account) {
 		return done, err
 	}
 	outcome, err := s.issuer.CompleteSignIn(ctx, tx, authn.Attempt{

@@ -20,6 +20,7 @@ const MethodPassword = "pwd"
 // Parts is what a [Service] works with. All are needed but Guards; a system without
 // sessions has authn.NoSessions{} as its Issuer.
 type Parts struct {
+	Config       Config
 	DB           *database.DB
 	Clock        clock.Clock
 	IDs          id.Source
@@ -29,6 +30,7 @@ type Parts struct {
 	Invalidation *invalidation.Log
 	Guard        *ratelimit.Guard
 	Issuer       authn.SessionIssuer
+	Postman      *Postman
 	Guards       DeletionGuards
 	Exports      *privacy.Registry
 	Log          *slog.Logger
@@ -42,6 +44,9 @@ type Service struct {
 	invalidation *invalidation.Log
 	guard        *ratelimit.Guard
 	issuer       authn.SessionIssuer
+	gate         *VerifiedEmailGate
+	postman      *Postman
+	tokens       *tokenStore
 	guards       DeletionGuards
 	exports      *privacy.Registry
 	log          *slog.Logger
@@ -51,7 +56,8 @@ type Service struct {
 func NewService(p Parts) *Service {
 	return &Service{
 		Registrar: NewRegistrar(p.DB, p.Clock, p.IDs, p.Passwords, p.Rules, p.Bus), db: p.DB, invalidation: p.Invalidation,
-		guard: p.Guard, issuer: p.Issuer, guards: p.Guards, exports: p.Exports, log: p.Log,
+		guard: p.Guard, issuer: p.Issuer, gate: NewVerifiedEmailGate(p.Config), postman: p.Postman, tokens: p.Postman.tokens,
+		guards: p.Guards, exports: p.Exports, log: p.Log,
 	}
 }
 

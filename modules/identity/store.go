@@ -24,6 +24,7 @@ type store struct {
 	db *database.DB
 
 	byEmail, byID, credentialByID       *database.Stmt
+	heldByEmail, setEmail, recovery     *database.Stmt
 	hold, holdAlone, keep               *database.Stmt
 	page, person, deleted               *database.Stmt
 	insert, signIn, setPassword, rehash *database.Stmt
@@ -34,8 +35,10 @@ type store struct {
 func newStore(db *database.DB) *store {
 	hold := `SELECT ` + columns + `, coalesce(password_hash, '') FROM identity_users WHERE id = ?`
 	holdAlone, keep := hold, `SELECT id FROM identity_users WHERE id = ?`
+	heldByEmail := `SELECT ` + columns + `, coalesce(password_hash, '') FROM identity_users WHERE email = ?`
 	if db.Dialect() == database.PostgreSQL {
 		hold += ` FOR NO KEY UPDATE`
+		heldByEmail += ` FOR NO KEY UPDATE`
 		holdAlone += ` FOR UPDATE`
 		keep += ` FOR KEY SHARE`
 	}
@@ -45,6 +48,7 @@ func newStore(db *database.DB) *store {
 		byID:           db.Prepare(`SELECT ` + columns + ` FROM identity_users WHERE id = ?`),
 		credentialByID: db.Prepare(`SELECT ` + columns + `, coalesce(password_hash, '') FROM identity_users WHERE id = ?`),
 		hold:           db.Prepare(hold),
+		heldByEmail:    db.Prepare(heldByEmail),
 		holdAlone:      db.Prepare(holdAlone),
 		keep:           db.Prepare(keep),
 		person:         db.Prepare(`SELECT ` + personColumns + ` FROM identity_users WHERE email = ?`),
@@ -52,10 +56,16 @@ func newStore(db *database.DB) *store {
 	ORDER BY deleted_at, user_id LIMIT ?`),
 		page: db.Prepare(`SELECT ` + columns + ` FROM identity_users WHERE id > ? ORDER BY id LIMIT ?`),
 		insert: db.Prepare(`INSERT INTO identity_users (id, email, full_name, status, password_hash, password_changed_at,
-	email_verified, credential_version, version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, 1, 1, ?, ?)`),
+	email_verified, verification_due_at, credential_version, version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 1, ?, ?)`),
 		signIn: db.Prepare(`UPDATE identity_users SET last_login_at = ?, last_login_ip = ? WHERE id = ? RETURNING ` + columns),
 		setPassword: db.Prepare(`UPDATE identity_users SET password_hash = ?, password_changed_at = ?,
 	credential_version = credential_version + 1 WHERE id = ? AND credential_version = ?`),
+		recovery: db.Prepare(`UPDATE identity_users SET password_hash = ?, password_changed_at = ?, credential_version = credential_version + 1,
+	version = CASE WHEN email_verified THEN version ELSE version + 1 END,
+	updated_at = CASE WHEN email_verified THEN updated_at ELSE ? END, email_verified = TRUE, verification_due_at = NULL
+	WHERE id = ? AND credential_version = ?`),
+		setEmail: db.Prepare(`UPDATE identity_users SET email = ?, email_verified = TRUE, verification_due_at = NULL, version = version + 1,
+	updated_at = ? WHERE id = ? RETURNING ` + columns),
 		rehash: db.Prepare(`UPDATE identity_users SET password_hash = ? WHERE id = ? AND password_hash = ?`),
 		setProfile: db.Prepare(`UPDATE identity_users SET full_name = ?, avatar_url = ?, version = version + 1, updated_at = ?
 	WHERE id = ? RETURNING ` + columns),
@@ -126,22 +136,27 @@ func (s *store) holdUser(ctx context.Context, tx bun.Tx, id string) (credential,
 	return s.held(ctx, tx, s.hold, id)
 }
 
+// holdByEmail holds the user with the address like holdUser.
+func (s *store) holdByEmail(ctx context.Context, tx bun.Tx, email string) (credential, error) {
+	return s.held(ctx, tx, s.heldByEmail, email)
+}
+
 // holdDoomed holds a user who is to be deleted: it waits for everybody who keeps them, and
 // whoever would keep them waits.
 func (s *store) holdDoomed(ctx context.Context, tx bun.Tx, id string) (credential, error) {
 	return s.held(ctx, tx, s.holdAlone, id)
 }
 
-func (s *store) held(ctx context.Context, tx bun.Tx, hold *database.Stmt, id string) (credential, error) {
+func (s *store) held(ctx context.Context, tx bun.Tx, hold *database.Stmt, name string) (credential, error) {
 	var c credential
-	err := scanUser(hold.In(tx).QueryRow(ctx, id), &c.userRow, &c.hash)
+	err := scanUser(hold.In(tx).QueryRow(ctx, name), &c.userRow, &c.hash)
 	return c, err
 }
 
 // add inserts a user. A taken address is [ErrEmailTaken].
 func (s *store) add(ctx context.Context, tx bun.Tx, r *userRow, hash string) error {
 	_, err := s.insert.In(tx).Exec(ctx, r.ID, r.Email, r.FullName, r.Status, hash, r.CreatedAt, r.EmailVerified,
-		r.CreatedAt, r.UpdatedAt)
+		r.VerificationDueAt, r.CreatedAt, r.UpdatedAt)
 	if database.IsUnique(err, emailKey) {
 		return ErrEmailTaken
 	}
@@ -162,6 +177,19 @@ func (s *store) recordSignIn(ctx context.Context, tx bun.Tx, id string, at time.
 // reports false when the user is gone or the credentials have changed since.
 func (s *store) changePassword(ctx context.Context, tx bun.Tx, id string, version int64, hash string, at time.Time) (bool, error) {
 	return changed(s.setPassword.In(tx).Exec(ctx, hash, at, id, version))
+}
+
+// recoverPassword replaces the password of whoever had the account under the credential
+// version, whose address counts as verified then.
+func (s *store) recoverPassword(ctx context.Context, tx bun.Tx, id string, version int64, hash string, at time.Time) (bool, error) {
+	return changed(s.recovery.In(tx).Exec(ctx, hash, at, at, id, version))
+}
+
+// changeEmail gives a user, who is held, a verified address, which may be the one they have.
+func (s *store) changeEmail(ctx context.Context, tx bun.Tx, id, email string, at time.Time) (userRow, error) {
+	var r userRow
+	err := scanUser(s.setEmail.In(tx).QueryRow(ctx, email, at, id), &r)
+	return r, err
 }
 
 // replaceHash replaces the stored form of an unchanged password.
