@@ -133,6 +133,9 @@ func (c *Client) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("jobs: %w", err)
 	}
+	if err := c.succeed(ctx); err != nil {
+		return fmt.Errorf("jobs: start: %w", err)
+	}
 	if err := engine.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("jobs: start: %w", err)
 	}

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/uptrace/bun"
 
 	"github.com/authy2/backend/platform/database"
 )
@@ -51,6 +53,20 @@ func (c *Client) open() (engine, error) {
 		return nil, errors.New("the database is not started")
 	}
 	return river.NewClient(riverpgxv5.New(pool), config)
+}
+
+// succeed ends the term of a process that was killed before. The one who enqueues periodic
+// jobs is elected for a quarter of a minute at a time; on SQLite nobody else is there who
+// could be it, so that waiting for the end of a dead one's term is of no use. Should there
+// be two for a moment, the intervals are still claimed one by one.
+func (c *Client) succeed(ctx context.Context) error {
+	if c.db.Dialect() != database.SQLite {
+		return nil
+	}
+	return c.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewRaw("DELETE FROM river_leader").Exec(ctx)
+		return err
+	})
 }
 
 // config returns what both have in common.

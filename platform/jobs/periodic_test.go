@@ -70,6 +70,27 @@ func TestOncePerInterval(t *testing.T) {
 	})
 }
 
+// A process that was killed leaves an unfinished term as the one who enqueues. On SQLite
+// the next process does not wait for its end.
+func TestKilledLeaderIsSucceeded(t *testing.T) {
+	t.Parallel()
+	b := platformtest.SQLite(t)
+	err := b.DB.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewRaw(`INSERT INTO river_leader (elected_at, expires_at, leader_id, name)
+	VALUES (datetime('now'), datetime('now', '+1 hour'), 'killed', 'default')`).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var runs atomic.Int64
+	working(t, b, jobs.Settings{}, []jobs.Periodic{{
+		Name: "count_runs", Every: time.Second,
+		Run: func(context.Context) (jobs.Report, error) { runs.Add(1); return nil, nil },
+	}}, nil)
+	platformtest.Eventually(t, 20*time.Second, "a run", func() bool { return runs.Load() > 0 })
+}
+
 func TestOutcomesAreBooked(t *testing.T) {
 	t.Parallel()
 	platformtest.Backends(t, nil, func(t *testing.T, b platformtest.Backend) {
