@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/authy2/backend/platform/kernel"
 )
 
 // parentAnnotation names the command under which a module wants its own to appear.
@@ -20,12 +23,15 @@ func newRootCommand(env *environment) *cobra.Command {
 	shown, err := env.build(look)
 	if err != nil {
 		// The command that is asked for will say what is wrong, unless it needs nothing.
-		return strict(root)
+		return strict(withoutSystem(env, root))
 	}
 	defer shown.close()
 	attach(root, shown.Commands(), nil)
 	target, _, err := root.Find(env.args)
-	if err != nil || !fromModule(target) {
+	if err != nil || target == root {
+		return strict(withoutSystem(env, root))
+	}
+	if !fromModule(target) || needsNoSystem(target, env.args) {
 		return strict(root)
 	}
 	// A module's command runs on a system with the installation's own keys.
@@ -36,6 +42,31 @@ func newRootCommand(env *environment) *cobra.Command {
 	}
 	attach(root, system.Commands(), system)
 	return strict(root)
+}
+
+// withoutSystem returns the command line where the operator's configuration is missing or
+// wrong, or does not have the command: root or, for a module's command that needs no system, one with the commands of a
+// default installation.
+func withoutSystem(env *environment, root *cobra.Command) *cobra.Command {
+	bare := &environment{dir: env.dir, stdout: env.stdout, stderr: env.stderr, modules: env.modules}
+	system, err := bare.build(look)
+	if err != nil {
+		return root
+	}
+	defer system.close()
+	other := ownCommands(env)
+	attach(other, system.Commands(), nil)
+	if target, _, err := other.Find(env.args); err == nil && needsNoSystem(target, env.args) {
+		return other
+	}
+	return root
+}
+
+// needsNoSystem reports whether a command was given the flag with which it needs neither
+// configuration nor database.
+func needsNoSystem(c *cobra.Command, args []string) bool {
+	flag := "--" + c.Annotations[kernel.WithoutSystem]
+	return flag != "--" && slices.ContainsFunc(args, func(arg string) bool { return arg == flag || strings.HasPrefix(arg, flag+"=") })
 }
 
 // strict makes wrong arguments of c and its children mistakes of the caller that say what

@@ -64,6 +64,11 @@ type Seed struct {
 // system is started but does not serve.
 type Command = *cobra.Command
 
+// WithoutSystem is the annotation of a command with the name of a flag. Given that flag, the
+// command needs neither configuration nor database: it runs although either is missing or
+// wrong, and must not use what the module was built with.
+const WithoutSystem = "without-system"
+
 // group is the name of the value group that contributions travel in.
 const group = `group:"contributions"`
 
