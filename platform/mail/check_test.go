@@ -144,8 +144,15 @@ func TestContent(t *testing.T) {
 // or comes out as something else.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"zoe@example.com", "Hello"}, {"zoe@bücher.example", "x"}, {"zoë@bücher.example", "Grüße  =?utf-8?q?x?="}, {"a@b\r\nBcc: c@d", "x\r\nBcc: c@d"},
-		{"a@[127.0.0.1]", "x\u2028y"}, {`"a b"@c.d`, " "}, {"a@b.c (d)", strings.Repeat("ä", 400)}, {"=?utf-8?q?a?=@b.c", "=?"}, {"a@b", "\t"},
+		{"zoe@example.com", "Hello"},
+		{"zoe@bücher.example", "x"},
+		{"zoë@bücher.example", "Grüße  =?utf-8?q?x?="},
+		{"a@b\r\nBcc: c@d", "x\r\nBcc: c@d"},
+		{"a@[127.0.0.1]", "x\u2028y"},
+		{`"a b"@c.d`, " "},
+		{"a@b.c (d)", strings.Repeat("ä", 400)},
+		{"=?utf-8?q?a?=@b.c", "=?"},
+		{"a@b", "\t"},
 	} {
 		f.Add(seed[0], seed[1])
 	}

@@ -3,6 +3,7 @@ package mail_test
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"html"
 	"io"
 	"regexp"
@@ -97,7 +98,7 @@ func wellFormed(t *testing.T, page string) {
 	seen := map[string]int{}
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

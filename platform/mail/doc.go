@@ -12,7 +12,11 @@
 // opened, or broke the program five times is dead: its row stays for a week with the
 // sealed message, an error is logged, and the fact mail.dead is published.
 //
+// A module writes a [Letter] and has a [Composer] lay it out in the installation's brand.
+// [SMTP] hands mails to a mail server, [Maildir] puts them into files where there is none.
+//
 // What may be touched: a way of delivery is a [Transport]. Texts belong to the modules
-// that send them. Nothing here logs a text, an address or a link, and no error's own words
-// are logged or stored, because mail servers quote addresses in theirs: see [Failure].
+// that send them, the layout to this package. Nothing here logs a text, an address or a
+// link, and no error's own words are logged or stored, because mail servers quote
+// addresses in theirs: see [Failure].
 package mail
