@@ -12,7 +12,16 @@ require (
 )
 
 require (
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // indirect
+	github.com/emersion/go-smtp v0.25.1 // indirect
+	github.com/wneessen/go-mail v0.8.1 // indirect
+)
+
+require (
 	github.com/authy2/backend/migrations v0.0.0 // indirect
+	github.com/authy2/backend/modules/audit v0.0.0
+	github.com/authy2/backend/modules/contact v0.0.0
+	github.com/authy2/backend/modules/tenancy v0.0.0
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/bytedance/gopkg v0.1.3 // indirect
 	github.com/bytedance/sonic v1.15.0 // indirect
@@ -84,7 +93,7 @@ require (
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/ugorji/go/codec v1.3.1 // indirect
 	github.com/ulule/limiter/v3 v3.11.2 // indirect
-	github.com/uptrace/bun v1.3.0 // indirect
+	github.com/uptrace/bun v1.3.0
 	github.com/uptrace/bun/dialect/pgdialect v1.3.0 // indirect
 	github.com/uptrace/bun/dialect/sqlitedialect v1.3.0 // indirect
 	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
@@ -115,3 +124,9 @@ replace (
 	github.com/authy2/backend/modules/sessions => ../modules/sessions
 	github.com/authy2/backend/platform => ../platform
 )
+
+replace github.com/authy2/backend/modules/tenancy => ../modules/tenancy
+
+replace github.com/authy2/backend/modules/audit => ../modules/audit
+
+replace github.com/authy2/backend/modules/contact => ../modules/contact

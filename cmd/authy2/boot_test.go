@@ -183,7 +183,7 @@ func TestCommands(t *testing.T) {
 		"too few arguments":     {args: []string{"users", "show"}, code: 2, errors: []string{"used like this: authy2 users show <email or id>"}},
 		"unknown module's verb": {args: []string{"users", "nope"}, code: 2, errors: []string{`unknown command "nope"`}},
 		"everything at once":    {environ: []string{"MODULES=foo", "LOG_LEVEL=loud"}, args: []string{"serve"}, code: 2, errors: []string{"modules.foo: there is no such module", "LOG_LEVEL"}},
-		"unknown module":        {environ: []string{"MODULES=foo"}, args: []string{"serve"}, code: 2, errors: []string{"modules.foo: there is no such module (have identity, sessions)"}},
+		"unknown module":        {environ: []string{"MODULES=foo"}, args: []string{"serve"}, code: 2, errors: []string{"modules.foo: there is no such module (have audit, contact, identity, sessions, tenancy)"}},
 		"module alone":          {environ: []string{"MODULES=sessions"}, args: []string{"serve"}, code: 2, errors: []string{"modules.sessions is on but modules.identity, which it requires, is off"}},
 		"seed needs force":      {args: []string{"seed"}, code: 2, errors: []string{"--force"}},
 		"job without name":      {args: []string{"jobs", "run"}, code: 2, errors: []string{"JOB_NAME"}},

@@ -1,51 +1,131 @@
 package main
 
 import (
+	"context"
+
+	"github.com/uptrace/bun"
 	"go.uber.org/fx"
 
+	"github.com/authy2/backend/modules/audit"
+	"github.com/authy2/backend/modules/contact"
 	"github.com/authy2/backend/modules/identity"
 	"github.com/authy2/backend/modules/sessions"
+	"github.com/authy2/backend/modules/tenancy"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/kernel"
 )
 
 // The modules fill one another's ports here and nowhere else.
 var (
-	_ sessions.Credentials = (*identity.Directory)(nil)
-	_ sessions.Accounts    = (*identity.Directory)(nil)
-	_ authn.SignInGate     = (*identity.StatusGate)(nil)
-	_ authn.Authenticator  = (*sessions.Service)(nil)
-	_ authn.SessionIssuer  = (*sessions.Service)(nil)
+	_ sessions.Credentials       = (*identity.Directory)(nil)
+	_ sessions.Accounts          = (*identity.Directory)(nil)
+	_ tenancy.People             = (*identity.Directory)(nil)
+	_ audit.People               = (*identity.Directory)(nil)
+	_ contact.People             = (*identity.Directory)(nil)
+	_ authn.Registrar            = (*identity.Registrar)(nil)
+	_ authn.SignInGate           = (*identity.StatusGate)(nil)
+	_ authn.SignInGate           = (*identity.VerifiedEmailGate)(nil)
+	_ authn.Authenticator        = (*sessions.Service)(nil)
+	_ authn.SessionIssuer        = (*sessions.Service)(nil)
+	_ authn.Authorizer           = (*tenancy.Directory)(nil)
+	_ identity.UserDeletionGuard = (*tenancy.Directory)(nil)
+	_ sessions.Limits            = organizationLimits{}
+	_ sessions.Organizations     = organizations{}
 )
 
 // wire fills the ports of the modules that are on. What a module that is off would have
 // filled is said with its explicit absence, so that a forgotten line is an error at start
 // and never an open door.
 func wire(plan *kernel.Plan) fx.Option {
-	if !plan.Has("sessions") {
+	return fx.Options(wireIdentity(plan), wireSessions(plan), wireTenancy(plan))
+}
+
+// wireIdentity gives the others the users.
+func wireIdentity(plan *kernel.Plan) fx.Option {
+	if !plan.Has("identity") {
 		return fx.Provide(
-			func() authn.Authenticator { return authn.NoAuthenticator{} },
-			func() authn.SessionIssuer { return authn.NoSessions{} },
-			func() identity.DeletionGuards { return nil },
+			func() audit.People { return audit.NoPeople{} },
+			func() contact.People { return contact.NoPeople{} },
 		)
 	}
 	return fx.Provide(
-		func(s *sessions.Service) authn.Authenticator { return s },
-		func(s *sessions.Service) authn.SessionIssuer { return s },
-		func() identity.DeletionGuards { return nil },
+		func(d *identity.Directory) audit.People { return d },
+		func(d *identity.Directory) contact.People { return d },
+		func(d *identity.Directory) tenancy.People { return d },
 		func(d *identity.Directory) sessions.Credentials { return d },
 		func(d *identity.Directory) sessions.Accounts { return d },
-		func(status *identity.StatusGate) sessions.Gates {
+		func(r *identity.Registrar) authn.Registrar { return r },
+		func(status *identity.StatusGate, verified *identity.VerifiedEmailGate) sessions.Gates {
 			return sessions.Gates{
 				Status:        status,
-				VerifiedEmail: authn.NoGate{},
+				VerifiedEmail: verified,
 				EnforcedSSO:   authn.NoGate{},
 				SecondFactor:  authn.NoGate{},
 				Compliance:    authn.NoGate{},
 			}
 		},
-		func() sessions.Limits { return sessions.NoLimits{} },
-		func() sessions.Organizations { return sessions.NoOrganizations{} },
+	)
+}
+
+// wireSessions gives the others sign-in.
+func wireSessions(plan *kernel.Plan) fx.Option {
+	if !plan.Has("sessions") {
+		return fx.Provide(
+			func() authn.Authenticator { return authn.NoAuthenticator{} },
+			func() authn.SessionIssuer { return authn.NoSessions{} },
+			func() tenancy.SystemLimits { return tenancy.SystemLimits{} },
+		)
+	}
+	return fx.Provide(
+		func(s *sessions.Service) authn.Authenticator { return s },
+		func(s *sessions.Service) authn.SessionIssuer { return s },
+		func(s *sessions.Service) tenancy.SystemLimits {
+			longest := s.Longest()
+			return tenancy.SystemLimits{Idle: longest.Idle, Absolute: longest.Absolute}
+		},
 		func() sessions.Compliance { return sessions.NoCompliance{} },
 	)
+}
+
+// wireTenancy gives the others the organizations.
+func wireTenancy(plan *kernel.Plan) fx.Option {
+	if !plan.Has("tenancy") {
+		return fx.Provide(
+			func() authn.Authorizer { return authn.NoAuthorizer{} },
+			func() identity.DeletionGuards { return nil },
+			func() sessions.Limits { return sessions.NoLimits{} },
+			func() sessions.Organizations { return sessions.NoOrganizations{} },
+		)
+	}
+	return fx.Provide(
+		func(d *tenancy.Directory) authn.Authorizer { return d },
+		func(d *tenancy.Directory) identity.DeletionGuards { return identity.DeletionGuards{d} },
+		func(d *tenancy.Directory) sessions.Limits { return organizationLimits{d} },
+		func(d *tenancy.Directory) sessions.Organizations { return organizations{d} },
+	)
+}
+
+// organizationLimits has sessions obey the rules of organizations.
+type organizationLimits struct{ directory *tenancy.Directory }
+
+// LimitsOf is part of [sessions.Limits].
+func (l organizationLimits) LimitsOf(ctx context.Context, db bun.IDB, userID string) (sessions.LimitRules, error) {
+	idle, absolute, err := l.directory.LimitsOf(ctx, db, userID)
+	return sessions.LimitRules{Idle: idle, Absolute: absolute}, err
+}
+
+// organizations has sessions show what a user belongs to.
+type organizations struct{ directory *tenancy.Directory }
+
+// OrganizationsOf is part of [sessions.Organizations].
+func (o organizations) OrganizationsOf(ctx context.Context, userID string) ([]sessions.Organization, error) {
+	belongings, err := o.directory.OrganizationsOf(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]sessions.Organization, len(belongings))
+	for i, b := range belongings {
+		all[i] = sessions.Organization{ID: b.ID, Name: b.Name, Slug: b.Slug, Role: string(b.Role)}
+	}
+	return all, nil
 }

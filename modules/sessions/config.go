@@ -80,6 +80,12 @@ func (c Config) limits(remember bool) LimitRules {
 	}
 }
 
+// longest returns the longest that any session may idle and live.
+func (c Config) longest() LimitRules {
+	plain, remembered := c.limits(false), c.limits(true)
+	return LimitRules{Idle: max(plain.Idle, remembered.Idle), Absolute: max(plain.Absolute, remembered.Absolute)}
+}
+
 // interval returns how often activity is written back: often enough that losing what
 // was not yet written ends a session at most a tenth of its idle window early, and
 // at most every thirty seconds.

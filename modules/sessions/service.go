@@ -107,6 +107,10 @@ func New(config Config, p Parts) (*Service, error) {
 	return s, nil
 }
 
+// Longest returns the longest that any session of this system may idle and live. Rules of
+// organizations are shorter or change nothing.
+func (s *Service) Longest() LimitRules { return s.config.longest() }
+
 // Start begins to write activity back. ctx is for starting only.
 func (s *Service) Start(ctx context.Context) error {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
