@@ -63,7 +63,7 @@ func (s *Service) ResetPassword(ctx context.Context, in Reset) error {
 func (s *Service) complaintsOfReset(in Reset, email string) (map[string][]string, error) {
 	complaints := map[string][]string{}
 	if _, ok := parseToken(in.Token); !ok {
-		complaints["token"] = []string{malformedToken}
+		complaints["token"] = []string{msgMalformed}
 	}
 	return complaints, s.checkNew(complaints, "password", in.Password, in.Confirm, email)
 }

@@ -152,7 +152,7 @@ var (
 	// ErrTokenGone means that a one-time token cannot be used, or not any more.
 	ErrTokenGone = apperr.ErrGone.WithMessage("This link has expired or has been used. Ask for a new one.")
 
-	errMalformedToken = apperr.Field("token", malformedToken)
+	errMalformedToken = apperr.Field("token", msgMalformed)
 )
 
-const malformedToken = "Not a valid token."
+const msgMalformed = "Not a valid token."

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	tokenColumns    = `id, user_id, purpose, email, credential_version, expires_at, created_at`
-	tokenColumnsOfT = `t.id, t.user_id, t.purpose, t.email, t.credential_version, t.expires_at, t.created_at`
-	columnsOfU      = `u.id, u.email, u.email_verified, u.full_name, u.avatar_url, u.status, u.credential_version,
+	columnsAlone = `id, user_id, purpose, email, credential_version, expires_at, created_at`
+	columnsOfT   = `t.id, t.user_id, t.purpose, t.email, t.credential_version, t.expires_at, t.created_at`
+	columnsOfU   = `u.id, u.email, u.email_verified, u.full_name, u.avatar_url, u.status, u.credential_version,
 	u.last_login_at, u.last_login_ip, u.version, u.created_at, u.updated_at`
 )
 
@@ -26,12 +26,12 @@ type tokenStore struct {
 
 func newTokenStore(db *database.DB) *tokenStore {
 	return &tokenStore{
-		insert: db.Prepare(`INSERT INTO identity_tokens (` + tokenColumns + `, token_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		insert: db.Prepare(`INSERT INTO identity_tokens (` + columnsAlone + `, token_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT (user_id, purpose) DO UPDATE SET id = excluded.id, email = excluded.email, token_hash = excluded.token_hash,
 	credential_version = excluded.credential_version, expires_at = excluded.expires_at, created_at = excluded.created_at`),
-		byHash: db.Prepare(`SELECT ` + tokenColumnsOfT + `, ` + columnsOfU + ` FROM identity_tokens t
+		byHash: db.Prepare(`SELECT ` + columnsOfT + `, ` + columnsOfU + ` FROM identity_tokens t
 	JOIN identity_users u ON u.id = t.user_id WHERE t.token_hash = ?`),
-		remove:        db.Prepare(`DELETE FROM identity_tokens WHERE token_hash = ? AND purpose = ? RETURNING ` + tokenColumns),
+		remove:        db.Prepare(`DELETE FROM identity_tokens WHERE token_hash = ? AND purpose = ? RETURNING ` + columnsAlone),
 		ofUser:        db.Prepare(`DELETE FROM identity_tokens WHERE user_id = ?`),
 		ofCredentials: db.Prepare(`DELETE FROM identity_tokens WHERE user_id = ? AND purpose <> '` + string(PurposeVerify) + `'`),
 		pending:       db.Prepare(`SELECT email FROM identity_tokens WHERE user_id = ? AND purpose = '` + string(PurposeChange) + `'`),

@@ -129,8 +129,9 @@ func TestTokensDie(t *testing.T) {
 		"almost half":   {func(_ *testing.T, h *house, _ string) { h.Clock.Advance(30*time.Minute - time.Second) }, nil},
 		"a day":         {func(_ *testing.T, h *house, _ string) { h.Clock.Advance(24 * time.Hour) }, []identity.Purpose{verify, reset0, change0}},
 		"a newer reset": {func(t *testing.T, h *house, _ string) { h.forgot(t, ann) }, []identity.Purpose{reset0}},
-		"a newer change": {func(t *testing.T, h *house, userID string) { h.changeEmail(t, userID, "third@example.com", goodPass) },
-			[]identity.Purpose{change0}},
+		"a newer change": {func(t *testing.T, h *house, userID string) {
+			h.changeEmail(t, userID, "third@example.com", goodPass)
+		}, []identity.Purpose{change0}},
 		"a newer verification": {func(t *testing.T, h *house, _ string) {
 			if err := h.RequestVerification(t.Context(), ann, client()); err != nil {
 				t.Fatal(err)
