@@ -5,11 +5,12 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo d
 COMMIT     ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 DATE       ?= $(shell date -u +%Y-%m-%dT%H:%M:%SZ)
 LDFLAGS    := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+COMPOSE    := AUTHY2_VERSION="$(VERSION)" AUTHY2_COMMIT="$(COMMIT)" AUTHY2_DATE="$(DATE)" docker compose --env-file .env --file docker/compose.yaml
 GOLANGCI   := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULN     := go run golang.org/x/vuln/cmd/govulncheck@latest
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test e2e bench seed migrate lint fmt tidy standalone vuln module clean
+.PHONY: help run build test e2e bench seed migrate up down logs lint fmt tidy standalone vuln module clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +35,16 @@ seed: build ## Add the sample data to the database of the environment
 
 migrate: build ## Bring the database of the environment up to date
 	bin/authy2 db upgrade
+
+up: ## Build and start everything with docker compose; makes .env and a certificate first
+	@sh docker/prepare.sh
+	$(COMPOSE) up --detach --build
+
+down: ## Stop and remove what make up started; the data stays
+	$(COMPOSE) --profile dev --profile job down
+
+logs: ## Follow the logs of make up
+	$(COMPOSE) --profile dev --profile job logs --follow --tail 100
 
 lint: ## Run golangci-lint over all modules
 	@$(GOLANGCI) run $(addsuffix /...,$(MODULES))
