@@ -18,14 +18,16 @@ import (
 
 // Redis is a private Redis server. It keeps its port across Kill, Stop and Start.
 type Redis struct {
-	tools Tools
-	dir   string
-	port  int
-	proc  *Process
+	tools    Tools
+	dir      string
+	port     int
+	settings []string
+	proc     *Process
 }
 
-// NewRedis starts a server in a new temporary folder, without persistence.
-func NewRedis(tools Tools) (*Redis, error) {
+// NewRedis starts a server in a new temporary folder, without persistence. Settings such
+// as "--appendonly", "yes" may be added; the last one wins.
+func NewRedis(tools Tools, settings ...string) (*Redis, error) {
 	dir, err := os.MkdirTemp("", "authy2-redis-")
 	if err != nil {
 		return nil, fmt.Errorf("service: redis folder: %w", err)
@@ -34,7 +36,7 @@ func NewRedis(tools Tools) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{tools: tools, dir: dir, port: port}
+	r := &Redis{tools: tools, dir: dir, port: port, settings: settings}
 	if err := r.Start(); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
@@ -45,9 +47,10 @@ func NewRedis(tools Tools) (*Redis, error) {
 // Start starts the server again after Stop or Kill and waits until it answers. A copy
 // put in place with [Redis.Restore] is loaded.
 func (r *Redis) Start() error {
-	cmd := exec.Command(r.tools.RedisServer,
+	cmd := exec.Command(r.tools.RedisServer, append([]string{
 		"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", r.dir,
-		"--save", "", "--appendonly", "no", "--databases", "16", "--loglevel", "warning")
+		"--save", "", "--appendonly", "no", "--databases", "16", "--loglevel", "warning",
+	}, r.settings...)...)
 	cmd.Dir = r.dir
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

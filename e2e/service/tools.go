@@ -21,6 +21,10 @@ type Tools struct {
 	PostgresBin string
 	// RedisServer is the path of redis-server.
 	RedisServer string
+	// Nginx is the path of nginx.
+	Nginx string
+	// OpenSSL is the path of openssl.
+	OpenSSL string
 }
 
 // FindTools looks for the programs on PATH and where distributions hide them. Its error
@@ -33,16 +37,36 @@ func FindTools() (Tools, error) {
 	if t.PostgresBin = findPostgres(); t.PostgresBin == "" {
 		missing = append(missing, "PostgreSQL (initdb, postgres)")
 	}
-	if path, err := exec.LookPath("redis-server"); err == nil {
-		t.RedisServer = path
-	} else {
-		missing = append(missing, "Redis (redis-server)")
+	for _, p := range []struct {
+		name, program string
+		path          *string
+	}{
+		{"Redis (redis-server)", "redis-server", &t.RedisServer},
+		{"nginx", "nginx", &t.Nginx},
+		{"OpenSSL (openssl)", "openssl", &t.OpenSSL},
+	} {
+		if *p.path = find(p.program); *p.path == "" {
+			missing = append(missing, p.name)
+		}
 	}
 	if len(missing) > 0 {
-		return t, fmt.Errorf("%s %w; install with:\n    %s",
-			strings.Join(missing, " and "), ErrMissing, installCommand())
+		return t, fmt.Errorf("%w: %s; install with:\n    %s", ErrMissing, strings.Join(missing, ", "), installCommand())
 	}
 	return t, nil
+}
+
+// find returns the path of a program; empty when it is not installed. Servers lie where
+// the PATH of users does not lead.
+func find(program string) string {
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
+		if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
+			return path
+		}
+	}
+	return ""
 }
 
 func findPostgres() string {
@@ -95,17 +119,17 @@ func version(bin string) int {
 
 func installCommand() string {
 	if runtime.GOOS == "darwin" {
-		return "brew install postgresql@16 redis"
+		return "brew install postgresql@16 redis nginx openssl"
 	}
 	for _, c := range []struct{ tool, command string }{
-		{"apt-get", "sudo apt-get update && sudo apt-get install -y postgresql redis-server"},
-		{"dnf", "sudo dnf install -y postgresql-server redis"},
-		{"apk", "sudo apk add postgresql redis"},
-		{"pacman", "sudo pacman -S --needed postgresql redis"},
+		{"apt-get", "sudo apt-get update && sudo apt-get install -y postgresql redis-server nginx-light openssl"},
+		{"dnf", "sudo dnf install -y postgresql-server redis nginx openssl"},
+		{"apk", "sudo apk add postgresql redis nginx openssl"},
+		{"pacman", "sudo pacman -S --needed postgresql redis nginx openssl"},
 	} {
 		if _, err := exec.LookPath(c.tool); err == nil {
 			return c.command
 		}
 	}
-	return "the package manager of this system (packages postgresql and redis)"
+	return "the package manager of this system (packages postgresql, redis, nginx and openssl)"
 }
