@@ -13,7 +13,9 @@
 // # Rules that must hold
 //
 // An answer never tells by its content or its time whether an email has an account, except
-// to somebody who registers it. Hashing happens before transactions, never inside. A change
+// to somebody who registers it or signed in to change to it. Owners are told of every
+// change of their credentials, at the address they had before it. Whoever recovers an
+// account ends all that was prepared on it before. Hashing happens before transactions, never inside. A change
 // of password raises the credential version, and a sign-in whose proof was judged under an
 // older version fails. Every change of a user records an invalidation in its transaction,
 // so that no replica answers from what it remembers.
