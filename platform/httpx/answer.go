@@ -161,6 +161,11 @@ func (a *API) noteDenial(ex *exchange, err *apperr.Error) {
 
 // refuse answers a request that reached no operation with an error.
 func (a *API) refuse(c *gin.Context, err error) {
+	if refuse := a.refusals[c.FullPath()]; refuse != nil {
+		c.Request.Pattern = a.template(c)
+		refuse(c.Writer, c.Request, err)
+		return
+	}
 	a.writeFailure(c, apperr.From(err), false, authn.ClientFrom(c.Request.Context()).RequestID)
 }
 

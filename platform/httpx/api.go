@@ -32,6 +32,7 @@ type API struct {
 	origins   origins
 	cookie    sessionCookie
 	templates map[string]string
+	refusals  map[string]func(http.ResponseWriter, *http.Request, error)
 	routes    []*route
 	document  sync.Once
 	spec      []byte
@@ -80,8 +81,9 @@ func New(s Settings, d Deps) (*API, error) {
 	}
 	a := &API{
 		settings: s, base: strings.TrimRight(s.PublicURL, "/"), deps: d, encoder: newEncoder(), templates: map[string]string{},
-		origins: newOrigins(public, s.CORSOrigins),
-		cookie:  sessionCookie{secure: public.Scheme == "https"},
+		refusals: map[string]func(http.ResponseWriter, *http.Request, error){},
+		origins:  newOrigins(public, s.CORSOrigins),
+		cookie:   sessionCookie{secure: public.Scheme == "https"},
 	}
 	if err := a.buildEngine(); err != nil {
 		return nil, err
@@ -169,9 +171,13 @@ func (a *API) mountRaw(e Raw) {
 		for _, p := range c.Params {
 			c.Request.SetPathValue(p.Key, p.Value)
 		}
+		c.Request.Pattern = e.Path
 		e.Handler.ServeHTTP(c.Writer, c.Request)
 	}
 	a.templates[path] = e.Path
+	if e.Refuse != nil {
+		a.refusals[path] = e.Refuse
+	}
 	switch e.Method {
 	case "":
 		a.engine.Any(path, handler)

@@ -2,9 +2,11 @@ package httpx
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 
 	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/ratelimit"
 )
 
@@ -15,16 +17,21 @@ type Limiter interface {
 	Take(ctx context.Context, name, key string) (ratelimit.Result, error)
 }
 
-// count takes one call from each limit of the operation. The headers tell of the limit
-// that is closest to its end; when several are reached, of the one that ends last.
+// count takes one call from each limit of the operation.
 func (r *route) count(ex *exchange) error {
-	if len(r.Limits) == 0 || r.api.deps.Limiter == nil {
+	return r.api.count(ex.ctx, ex.gin.Writer.Header(), ex.client, r.Limits)
+}
+
+// count takes one call from each of the limits. The headers tell of the limit that is
+// closest to its end; when several are reached, of the one that ends last.
+func (a *API) count(ctx context.Context, h http.Header, client authn.Client, limits []string) error {
+	if len(limits) == 0 || a.deps.Limiter == nil {
 		return nil
 	}
-	bucket := ex.client.Bucket()
+	bucket := client.Bucket()
 	var tightest ratelimit.Result
-	for _, name := range r.Limits {
-		got, err := r.api.deps.Limiter.Take(ex.ctx, name, bucket)
+	for _, name := range limits {
+		got, err := a.deps.Limiter.Take(ctx, name, bucket)
 		if err != nil {
 			return err
 		}
@@ -38,12 +45,11 @@ func (r *route) count(ex *exchange) error {
 	if tightest.Limit == 0 {
 		return nil
 	}
-	h := ex.gin.Writer.Header()
 	h["X-Ratelimit-Limit"] = []string{strconv.Itoa(tightest.Limit)}
 	h["X-Ratelimit-Remaining"] = []string{strconv.Itoa(tightest.Remaining)}
 	h["X-Ratelimit-Reset"] = []string{strconv.FormatInt(tightest.Reset.Unix(), 10)}
 	if tightest.Reached {
-		return apperr.ErrRateLimited.WithRetryAfter(max(tightest.Reset.Sub(r.api.deps.Clock.Now()), 1))
+		return apperr.ErrRateLimited.WithRetryAfter(max(tightest.Reset.Sub(a.deps.Clock.Now()), 1))
 	}
 	return nil
 }

@@ -145,6 +145,9 @@ type Raw struct {
 	Method string
 	// Path is the route; path parameters are written {name}.
 	Path string
-	// Handler answers.
+	// Handler answers. It finds the route in the request's Pattern.
 	Handler http.Handler
+	// Refuse answers what the edge refuses before the handler, or after it panicked; nil
+	// answers with the envelope.
+	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 }

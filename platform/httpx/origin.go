@@ -55,3 +55,17 @@ func (o origins) mayKeepCookies(h http.Header) bool {
 	v := h["Origin"]
 	return len(v) == 0 || sameSiteScript(h) || len(v) == 1 && strings.EqualFold(v[0], o.own)
 }
+
+// ownPage reports whether a page of this very origin sent the request. Pages that send no
+// referrer post with the origin null (Fetch §3.1), so the browser's own word is taken then,
+// and for browsers that send no Origin; a request that says neither comes from no page.
+func (o origins) ownPage(h http.Header) bool {
+	v := h["Origin"]
+	switch {
+	case len(v) == 0, len(v) == 1 && v[0] == "null":
+		return sameSiteScript(h)
+	case len(v) == 1:
+		return strings.EqualFold(v[0], o.own)
+	}
+	return false
+}
