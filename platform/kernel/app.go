@@ -20,6 +20,7 @@ import (
 	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/jobs"
 	"github.com/authy2/backend/platform/migrate"
+	"github.com/authy2/backend/platform/web"
 )
 
 // App is a built system: the platform, the modules that are on, and what they contribute,
@@ -112,7 +113,12 @@ func (a *App) assemble(in gathered) error {
 	if a.api, err = a.newAPI(in.Authenticator); err != nil {
 		return err
 	}
-	if err := a.api.Mount(found.endpoints, found.raw); err != nil {
+	brand := a.parts.platform.Brand
+	pages, err := web.New(web.Brand{Name: brand.Name, LogoURL: brand.LogoURL, Accent: brand.Accent}, a.parts.platform.App.PublicURL, a.api)
+	if err != nil {
+		return err
+	}
+	if err := a.api.Mount(found.endpoints, slices.Concat(found.raw, pages.Raw(found.pages))); err != nil {
 		return err
 	}
 	a.startServing(in.Lifecycle)

@@ -14,6 +14,7 @@ import (
 	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/jobs"
 	"github.com/authy2/backend/platform/privacy"
+	"github.com/authy2/backend/platform/web"
 )
 
 // platformName is the name under which the kernel's own contribution appears.
@@ -25,7 +26,8 @@ type Route struct {
 	Method string
 	// Path is the route, parameters written {name}.
 	Path string
-	// Access is signed-in, maybe-signed-in, public, or raw for endpoints outside the envelope.
+	// Access is signed-in, maybe-signed-in, public, page for pages, or raw for other endpoints
+	// outside the envelope.
 	Access string
 	// Permission is what the caller's role in an organization must grant; empty for routes
 	// that have nothing to do with one.
@@ -39,6 +41,7 @@ const (
 	AccessSignedIn      = "signed-in"
 	AccessMaybeSignedIn = "maybe-signed-in"
 	AccessPublic        = "public"
+	AccessPage          = "page"
 	AccessRaw           = "raw"
 )
 
@@ -88,6 +91,7 @@ type collected struct {
 	leftOut   []leftOut
 	endpoints []httpx.Endpoint
 	raw       []httpx.Raw
+	pages     []web.Page
 	periodic  []jobs.Periodic
 	workers   []jobs.Worker
 	inTx      []events.Subscription
@@ -112,14 +116,20 @@ func collect(plan *Plan, contributions []Contribution, ports ports) (*collected,
 		{Method: http.MethodGet, Path: "/api/openapi.json", Access: AccessPublic, Module: platformName},
 	}}
 	problems := present(plan, contributions)
+	if slices.ContainsFunc(contributions, func(one Contribution) bool { return len(one.Pages) > 0 }) {
+		c.routes = append(c.routes, Route{Method: http.MethodGet, Path: web.AssetPath, Access: AccessRaw, Module: platformName})
+	}
 	declared := limits(plan)
+	undeclared := func(module, method, path string, names []string) {
+		for _, name := range names {
+			if !declared[name] {
+				problems = append(problems, fmt.Errorf("%s: %s %s counts against the limit %q, which no module declares", module, method, path, name))
+			}
+		}
+	}
 	for _, one := range contributions {
 		for _, e := range sortedEndpoints(one.Endpoints) {
-			for _, name := range e.Limits {
-				if !declared[name] {
-					problems = append(problems, fmt.Errorf("%s: %s %s counts against the limit %q, which no module declares", one.Module, e.Method, e.Path, name))
-				}
-			}
+			undeclared(one.Module, e.Method, e.Path, e.Limits)
 			r := routeOf(one.Module, e)
 			if why := ports.lacks(r); why != "" {
 				c.leftOut = append(c.leftOut, leftOut{r, why})
@@ -131,6 +141,14 @@ func collect(plan *Plan, contributions []Contribution, ports ports) (*collected,
 		for _, r := range sortedRaw(one.Raw) {
 			c.routes = append(c.routes, Route{Method: r.Method, Path: r.Path, Access: AccessRaw, Module: one.Module})
 			c.raw = append(c.raw, r)
+		}
+		for _, page := range sortedPages(one.Pages) {
+			undeclared(one.Module, http.MethodGet, page.Path, page.GetLimits)
+			undeclared(one.Module, http.MethodPost, page.Path, page.PostLimits)
+			for _, method := range page.Methods() {
+				c.routes = append(c.routes, Route{Method: method, Path: page.Path, Access: AccessPage, Module: one.Module})
+			}
+			c.pages = append(c.pages, page)
 		}
 		c.add(one)
 	}
@@ -261,5 +279,11 @@ func sortedRaw(all []httpx.Raw) []httpx.Raw {
 	slices.SortStableFunc(all, func(a, b httpx.Raw) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
 	})
+	return all
+}
+
+func sortedPages(all []web.Page) []web.Page {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b web.Page) int { return cmp.Compare(a.Path, b.Path) })
 	return all
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/jobs"
 	"github.com/authy2/backend/platform/privacy"
+	"github.com/authy2/backend/platform/web"
 )
 
 // Contribution is everything that a module adds to the system. A module gives exactly
@@ -21,6 +22,8 @@ type Contribution struct {
 	Endpoints []httpx.Endpoint
 	// Raw are endpoints that speak a standard of their own.
 	Raw []httpx.Raw
+	// Pages are pages for browsers, on which people do what a mailed link is for.
+	Pages []web.Page
 	// Jobs run periodically.
 	Jobs []jobs.Periodic
 	// Workers work on queued jobs.

@@ -161,7 +161,7 @@ func (c contract) settings(t *testing.T) {
 func (c contract) contribution(t *testing.T) {
 	app := c.build(t, nil, false)
 	for _, r := range append(app.Routes(), app.LeftOut()...) {
-		if r.Module == c.module.Name && r.Access != kernel.AccessRaw && !strings.HasPrefix(r.Path, "/api/v1/") {
+		if r.Module == c.module.Name && r.Access != kernel.AccessRaw && r.Access != kernel.AccessPage && !strings.HasPrefix(r.Path, "/api/v1/") {
 			t.Errorf("%s %s does not lie under /api/v1/", r.Method, r.Path)
 		}
 	}
@@ -204,7 +204,7 @@ func (c contract) document(t *testing.T) {
 		t.Fatalf("document: %v", err)
 	}
 	for _, r := range app.Routes() {
-		if r.Module != c.module.Name || r.Access == kernel.AccessRaw {
+		if r.Module != c.module.Name || r.Access == kernel.AccessRaw || r.Access == kernel.AccessPage {
 			continue
 		}
 		o, ok := document.Paths[r.Path][strings.ToLower(r.Method)]
