@@ -24,7 +24,7 @@ const (
 
 // TestCompose starts what docker/compose.yaml describes and walks through it as people do,
 // by https.
-func TestCompose(t *testing.T) {
+func TestCompose(t *testing.T) { //nolint:tparallel // its steps are a journey
 	t.Parallel()
 	stack := harness.NewStack(t, map[string]string{
 		"SESSION_IDLE_TIMEOUT": "2", "SESSION_CLEANUP_INTERVAL": "1", "RATELIMIT_LOGIN": "3-H", "JOB_INTERVAL_SECONDS": "1",

@@ -28,7 +28,6 @@ type Container struct {
 
 	stack   *Stack
 	address netip.Addr
-	env     []string
 	proc    *service.Process
 }
 

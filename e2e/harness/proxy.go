@@ -53,7 +53,7 @@ func (s *Stack) startNginx(t testing.TB) {
 		return string(raw)
 	}
 	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(tmp, name), []byte(text), 0o644); err != nil { //nolint:gosec // nginx runs as somebody else
+		if err := os.WriteFile(filepath.Join(tmp, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -71,7 +71,7 @@ func NewStack(t testing.TB, settings map[string]string) *Stack {
 	}
 	s.Said = string(out)
 	// A volume begins at its own folder: in a container, what lies above does not count.
-	if err := os.Chmod(filepath.Join(s.dir, "data"), 0o711); err != nil { //nolint:gosec // see above
+	if err := os.Chmod(filepath.Join(s.dir, "data"), 0o711); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"api", "nginx", "nginx-tls", "mailpit"} {
@@ -95,7 +95,7 @@ func (s *Stack) layOut(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	top, err := os.MkdirTemp("", "authy2-stack-")
+	top, err := os.MkdirTemp("", "authy2-stack-") //nolint:usetesting // other users may not enter those of testing
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func (s *Stack) layOut(t testing.TB) {
 	s.dir, s.image = filepath.Join(top, "repository"), filepath.Join(top, "image")
 	for _, dir := range []string{top, s.dir, s.image} {
 		_ = os.Mkdir(dir, 0o755)
-		if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // other users' processes read it
+		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -116,11 +116,11 @@ func (s *Stack) layOut(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(s.image, "authy2"), binary, 0o755); err != nil { //nolint:gosec // as above
+	if err := os.WriteFile(filepath.Join(s.image, "authy2"), binary, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	// The file system of a container is read-only.
-	if err := os.Chmod(s.image, 0o555); err != nil { //nolint:gosec // as above
+	if err := os.Chmod(s.image, 0o555); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -88,7 +88,7 @@ type RateLimit struct {
 
 // Jobs is the work outside requests.
 type Jobs struct {
-	InProcess bool          `conf:"in_process" env:"JOBS_IN_PROCESS" doc:"Work on jobs inside the server. Switch it off where authy2 jobs run does it."`
+	InProcess bool          `conf:"in_process" env:"JOBS_IN_PROCESS" doc:"Work on jobs inside the server. Without it, authy2 jobs work does it in a process of its own."`
 	Name      string        `conf:"name" env:"JOB_NAME" doc:"Job that authy2 jobs run runs when it is called without arguments."`
 	Interval  time.Duration `conf:"interval" env:"JOB_INTERVAL_SECONDS" doc:"Seconds between two runs of JOB_NAME; 0 runs it once."`
 }
