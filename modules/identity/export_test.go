@@ -7,10 +7,14 @@ import (
 	"github.com/authy2/backend/platform/kernel"
 	"github.com/authy2/backend/platform/privacy"
 	"github.com/authy2/backend/platform/ratelimit"
+	"github.com/authy2/backend/platform/web"
 )
 
 // Endpoints shows the operations to the tests.
 func (s *Service) Endpoints() []httpx.Endpoint { return handler{s}.endpoints() }
+
+// Pages shows the pages to the tests.
+func (s *Service) Pages() []web.Page { return handler{s}.pages() }
 
 // Exporter shows the module's section of an export to the tests.
 func (d *Directory) Exporter() privacy.Exporter {

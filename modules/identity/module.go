@@ -119,6 +119,7 @@ func newContribution(s *Service, d *Directory, tokens *crypto.Tokens) kernel.Con
 	return kernel.Contribution{
 		Module:        Name,
 		Endpoints:     handler{s}.endpoints(),
+		Pages:         handler{s}.pages(),
 		Seeds:         []kernel.Seed{{Name: "identity_users", Order: seedOrder, Run: s.Seed}},
 		Commands:      commands(NewAdmin(s), tokens),
 		Jobs:          s.mailJobs(),
