@@ -117,7 +117,7 @@ func TestStatements(t *testing.T) {
 				o := newObserved(t, names, databaseURL, redisURL)
 				pin := func(what string, heard []string, most int) {
 					t.Helper()
-		if len(heard) > most {
+					if len(heard) > most {
 						t.Errorf("%s takes %d statements, want at most %d:\n%s", what, len(heard), most, strings.Join(heard, "\n"))
 					}
 				}
