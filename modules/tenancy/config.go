@@ -8,9 +8,9 @@ import (
 
 // Config is the section modules.tenancy of the configuration.
 type Config struct {
-	// InviteURL is the link that invitations bring, with {token} in it; empty is what the API
-	// of this server tells of an invitation.
-	InviteURL mail.LinkTemplate `conf:"invite_url" env:"INVITE_URL" doc:"Link that invitations bring, with {token} where the token belongs. Empty: PUBLIC_URL/api/v1/invites/{token}."`
+	// InviteURL is the link that invitations bring, with {token} in it; empty is the page of
+	// this server.
+	InviteURL mail.LinkTemplate `conf:"invite_url" env:"INVITE_URL" doc:"Link that invitations bring, with {token} where the token belongs. Empty: PUBLIC_URL/invite?token={token}."`
 }
 
 // DefaultConfig returns the settings of an installation that sets nothing.

@@ -7,10 +7,14 @@ import (
 	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/kernel"
+	"github.com/authy2/backend/platform/web"
 )
 
 // Endpoints shows the operations to the tests.
 func (s *Service) Endpoints() []httpx.Endpoint { return handler{s}.endpoints() }
+
+// Pages shows the pages to the tests.
+func (s *Service) Pages() []web.Page { return handler{s}.pages() }
 
 // Actions shows the audit vocabulary to the tests.
 func Actions() []string { return actions() }

@@ -109,6 +109,8 @@ func (registrar) PrepareAccount(context.Context, authn.NewAccount) (authn.Create
 	return nil, errors.New("no accounts here")
 }
 
+func (registrar) PasswordLength() (shortest, longest int) { return 8, 128 }
+
 // facts remembers what was committed for the audit trail.
 type facts struct {
 	mu  sync.Mutex

@@ -62,6 +62,8 @@ func (c *counter) PrepareAccount(_ context.Context, n authn.NewAccount) (authn.C
 	}, nil
 }
 
+func (*counter) PasswordLength() (shortest, longest int) { return 8, 128 }
+
 func (c *counter) Enabled() bool { return true }
 
 // CompleteSignIn wants to know what the user belongs to before it issues a session, because
@@ -128,7 +130,7 @@ func (h *host) enter(t testing.TB, name string) *authn.Principal {
 	return as(h.user(t, name), name)
 }
 
-var tokenForm = regexp.MustCompile(`/api/v1/invites/([A-Za-z0-9_-]{43})\n`)
+var tokenForm = regexp.MustCompile(`/invite\?token=([A-Za-z0-9_-]{43})\n`)
 
 // mailed delivers what is due, which is one mail to the name, and returns its token.
 func (h *host) mailed(t testing.TB, name string) string {

@@ -2,7 +2,6 @@ package tenancy
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/authy2/backend/platform/mail"
 	"github.com/authy2/backend/platform/secret"
@@ -25,7 +24,7 @@ type inviteMail struct {
 func (s *Service) inviteLink(token secret.String) string {
 	template := s.config.InviteURL
 	if template == "" {
-		template = mail.LinkTemplate(strings.TrimSuffix(s.publicURL, "/") + previewPath)
+		template = mail.PageLink(s.publicURL, invitePagePath)
 	}
 	return template.Link(token)
 }

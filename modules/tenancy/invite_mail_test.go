@@ -33,7 +33,7 @@ func TestInviteMail(t *testing.T) {
 			t.Errorf("the mail is a %s to %s: %s", m.Purpose, m.To, m.Subject)
 		}
 		token := tokenForm.FindStringSubmatch(m.Text)
-		if token == nil || !strings.Contains(m.Text, "https://id.example.com/api/v1/invites/"+token[1]+"\n") {
+		if token == nil || !strings.Contains(m.Text, "https://id.example.com/invite?token="+token[1]+"\n") {
 			t.Fatalf("no link in the text:\n%s", m.Text)
 		}
 		for _, want := range []string{name, "ann@example.com", "as an admin"} {
@@ -42,7 +42,7 @@ func TestInviteMail(t *testing.T) {
 			}
 		}
 		if strings.Contains(m.HTML, "<b>") || !strings.Contains(m.HTML, "&lt;b&gt;Acme&lt;/b&gt; &amp; &#34;Söhne&#34; {token}") ||
-			!strings.Contains(m.HTML, `<a class="button" href="https://id.example.com/api/v1/invites/`+token[1]+`"`) {
+			!strings.Contains(m.HTML, `<a class="button" href="https://id.example.com/invite?token=`+token[1]+`"`) {
 			t.Errorf("the HTML is:\n%s", m.HTML)
 		}
 		long := h.found(t, ann.UserID, strings.Repeat("名", 255))

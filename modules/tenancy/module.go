@@ -78,6 +78,7 @@ func newContribution(s *Service, d *Directory) kernel.Contribution {
 	return kernel.Contribution{
 		Module:    Name,
 		Endpoints: handler{s}.endpoints(),
+		Pages:     handler{s}.pages(),
 		Jobs: append([]jobs.Periodic{{
 			Name: "reconcile_tenancy", Doc: "Ends the memberships of users who were deleted while this module was off.",
 			Every: reconcileEvery, Timeout: reconcileTimeout, Run: s.Reconcile,

@@ -53,4 +53,7 @@ type Registrar interface {
 	// PrepareAccount judges a new account and does the slow part, hashing, outside of any
 	// transaction. What is wrong with the input is one validation error.
 	PrepareAccount(ctx context.Context, n NewAccount) (CreateAccount, error)
+	// PasswordLength returns the fewest and the most characters of a new password, so that
+	// people can be told before they choose.
+	PasswordLength() (shortest, longest int)
 }
