@@ -51,14 +51,21 @@ func (s *Service) delete(ctx context.Context, userID string, d Deletion) error {
 }
 
 // remove asks the guards, has every module remove what belongs to the user, who is held,
-// and removes the user. What is left is an id in identity_deletions.
+// and removes the user. What is left is an id in identity_deletions. The address is
+// forgotten with its account where it was proved or an operator decides: anybody can
+// register the address of somebody else, whose invitations and enquiries are not theirs to
+// remove.
 func (s *Service) remove(ctx context.Context, tx bun.Tx, r userRow, actorID string) error {
 	for _, guard := range s.guards {
 		if err := guard.CheckUserDeletion(ctx, tx, r.ID); err != nil {
 			return err
 		}
 	}
-	if err := s.bus.Publish(ctx, tx, events.UserDeleted{UserID: r.ID, Email: r.Email}); err != nil {
+	gone := events.UserDeleted{UserID: r.ID}
+	if r.EmailVerified || actorID != r.ID {
+		gone.Email = r.Email
+	}
+	if err := s.bus.Publish(ctx, tx, gone); err != nil {
 		return err
 	}
 	if err := s.store.delete(ctx, tx, r.ID, s.now()); err != nil {

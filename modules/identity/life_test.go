@@ -234,7 +234,7 @@ func TestDelete(t *testing.T) {
 		if f := h.facts.last(t); f.Action != identity.ActionDelete || !f.Success {
 			t.Errorf("fact %+v", f)
 		}
-		if gone := h.issuer.gone; len(gone) != 1 || gone[0] != (events.UserDeleted{UserID: p.UserID, Email: ann}) {
+		if gone := h.issuer.gone; len(gone) != 1 || gone[0] != (events.UserDeleted{UserID: p.UserID}) {
 			t.Errorf("the others heard %+v", gone)
 		}
 		if _, err := h.check(t, ann, goodPass); !errors.Is(err, apperr.ErrAuthentication) {
@@ -253,6 +253,49 @@ func TestDelete(t *testing.T) {
 			t.Error("the address came back with the old id")
 		}
 	})
+}
+
+// Others are told to forget an address only when it was proved, or by an operator: whoever
+// registers the address of somebody else could otherwise remove what is theirs.
+func TestDeleteForgetsProvedAddresses(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, platformtest.SQLite(t, lines()...))
+	leave := func(p *authn.Principal) error {
+		return h.Delete(t.Context(), p, identity.Deletion{Current: secret.New(goodPass), Client: client(), Precondition: anyTag})
+	}
+	for name, tc := range map[string]struct {
+		proved bool
+		end    func(p *authn.Principal) error
+		want   string
+	}{
+		"not proved":  {false, leave, ""},
+		"proved":      {true, leave, ann},
+		"an operator": {false, func(*authn.Principal) error { return identity.NewAdmin(h.Service).Delete(t.Context(), ann) }, ann},
+	} {
+		_, p := h.register(t, ann, goodPass)
+		if tc.proved {
+			prove(t, h, p.UserID)
+		}
+		before := len(h.issuer.gone)
+		if err := tc.end(p); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if gone := h.issuer.gone[before:]; len(gone) != 1 || gone[0] != (events.UserDeleted{UserID: p.UserID, Email: tc.want}) {
+			t.Errorf("%s: the others heard %+v", name, gone)
+		}
+	}
+}
+
+// prove marks the address of a user as theirs.
+func prove(t *testing.T, h *house, userID string) {
+	t.Helper()
+	err := h.DB.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Table("identity_users").Set("email_verified = TRUE").Where("id = ?", userID).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Users without a password need none to leave.

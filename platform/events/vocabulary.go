@@ -22,7 +22,8 @@ func (UserChanged) Name() string { return "identity.user.changed" }
 type UserDeleted struct {
 	UserID string `json:"user_id"`
 	// Email is the address that the account had, for in-transaction subscribers that must
-	// forget it. It is in no queue.
+	// forget it; empty when whoever deletes the account never proved that it was theirs. It
+	// is in no queue.
 	Email string `json:"-"`
 }
 
