@@ -23,6 +23,22 @@ const (
 	MaybeSignedIn
 )
 
+// StepUp is how recently the user of a session must have proved who they are, beyond
+// having a session (RFC 9470). A user who has a second factor must have given it then.
+// How recent that is comes with the principal.
+type StepUp int
+
+// The demands. The zero value makes none.
+const (
+	// NoStepUp asks for a session alone.
+	NoStepUp StepUp = iota
+	// StepUpNeeded asks everybody for a recent proof.
+	StepUpNeeded
+	// StepUpOrPassword asks only users who have a second factor. The operation takes the
+	// current password of everybody else, and its handler refuses a wrong one.
+	StepUpOrPassword
+)
+
 // Operation declares one operation of the REST API. Everything the system does with
 // an operation, from its route to its place in the OpenAPI document, comes from here.
 type Operation struct {
@@ -34,6 +50,10 @@ type Operation struct {
 	Access Access
 	// ComplianceOnly lets sessions in that may only be used to enroll a factor.
 	ComplianceOnly bool
+	// StepUp is how recently the user must have proved who they are. Whoever has not is
+	// answered 401 STEP_UP_REQUIRED on every way in, before anything else is looked at. It
+	// needs SignedIn access.
+	StepUp StepUp
 	// Permission is what the caller's role in an organization must grant, empty for
 	// operations that have nothing to do with one. The handler, who knows the organization,
 	// has it judged by an [authn.Authorizer] in the statement that does the work; an answer

@@ -88,6 +88,9 @@ func (op Operation) mustFit() {
 	if op.Permission != "" && op.Access != SignedIn {
 		panic("an operation with a permission needs SignedIn access")
 	}
+	if op.StepUp != NoStepUp && op.Access != SignedIn {
+		panic("an operation with a step-up needs SignedIn access")
+	}
 	if len(op.Streams) > 0 && op.Idempotent {
 		panic("a stream cannot be kept for an Idempotency-Key")
 	}
