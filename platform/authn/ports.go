@@ -35,6 +35,7 @@ type Flow string
 const (
 	FlowPassword Flow = "password"
 	FlowRegister Flow = "register"
+	FlowPasskey  Flow = "passkey"
 )
 
 // Attempt is a sign-in whose first proof succeeded and which now asks to be completed.
@@ -69,6 +70,9 @@ type IssuedSession struct {
 	// ComplianceOnly is true when the session may only be used to enroll a factor.
 	ComplianceOnly bool
 }
+
+// ChallengeCookie is the cookie in which browsers keep the token of a [Challenge].
+const ChallengeCookie = "authy2_mfa"
 
 // Challenge asks for a further proof before a session is given.
 type Challenge struct {

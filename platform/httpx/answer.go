@@ -110,7 +110,7 @@ func (a *API) success(ex *exchange, buf *bytes.Buffer) (answer, error) {
 // cookies returns the Set-Cookie values of an answer; none for a foreign page.
 func (a *API) cookies(ex *exchange) []string {
 	out := &ex.out
-	if out.SignIn == nil && !out.SignOut && len(out.Cookies) == 0 {
+	if out.SignIn == nil && !out.SignOut && len(out.Cookies) == 0 && len(out.Keep) == 0 {
 		return nil
 	}
 	header := ex.gin.Request.Header
@@ -131,6 +131,9 @@ func (a *API) cookies(ex *exchange) []string {
 	}
 	for _, c := range out.Cookies {
 		add(c)
+	}
+	for _, k := range out.Keep {
+		add(a.cookie.keep(k))
 	}
 	return all
 }

@@ -21,13 +21,11 @@ func (s sessionCookie) name() string {
 }
 
 // read returns the token in the request's cookie, or empty.
-func (s sessionCookie) read(h http.Header) string {
-	lines := h["Cookie"]
-	if len(lines) == 0 {
-		return ""
-	}
-	name := s.name()
-	for _, line := range lines {
+func (s sessionCookie) read(h http.Header) string { return readCookie(h, s.name()) }
+
+// readCookie returns the value of the first cookie of the name, or empty.
+func readCookie(h http.Header, name string) string {
+	for _, line := range h["Cookie"] {
 		for len(line) > 0 {
 			var part string
 			part, line, _ = strings.Cut(line, ";")

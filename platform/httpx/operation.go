@@ -99,6 +99,8 @@ type Reply[O any] struct {
 	ETag string
 	// Cookies are set on the answer, except on cross-origin ones.
 	Cookies []*http.Cookie
+	// Keep is what the browser keeps for later requests, except of cross-origin answers.
+	Keep []Keep
 	// SignIn is the session that the operation started; the session cookie is set to
 	// its token, except on cross-origin answers. Nil leaves the cookie alone.
 	SignIn *authn.IssuedSession

@@ -76,7 +76,7 @@ func register[In, Out any](a *API, op Operation, handle Handler[In, Out], judge 
 			reply = new(Reply[Out])
 		}
 		ex.out = outcome{data: &reply.Data, Reply: Reply[struct{}]{
-			Message: reply.Message, Location: reply.Location, ETag: reply.ETag, Cookies: reply.Cookies,
+			Message: reply.Message, Location: reply.Location, ETag: reply.ETag, Cookies: reply.Cookies, Keep: reply.Keep,
 			SignIn: reply.SignIn, SignOut: reply.SignOut, Page: reply.Page, Stream: reply.Stream,
 		}}
 		return nil, nil

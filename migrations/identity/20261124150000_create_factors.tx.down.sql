@@ -1,0 +1,17 @@
+DROP TABLE identity_devices;
+
+--bun:split
+
+DROP TABLE identity_challenges;
+
+--bun:split
+
+DROP TABLE identity_passkeys;
+
+--bun:split
+
+DROP TABLE identity_recovery_codes;
+
+--bun:split
+
+DROP TABLE identity_totp;
