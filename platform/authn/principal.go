@@ -16,6 +16,12 @@ type Principal struct {
 	AuthMethods []string
 	// AuthenticatedAt is when the user last proved who they are.
 	AuthenticatedAt time.Time
+	// SecondFactor is true when the user has a second factor, whether or not AuthMethods
+	// holds it. It is as fresh as Account.
+	SecondFactor bool
+	// FreshFor is how long after AuthenticatedAt the proof counts as recent, where an
+	// operation asks for that. Zero is never.
+	FreshFor time.Duration
 	// ExpiresAt is when the session dies if no further request comes.
 	ExpiresAt time.Time
 	// AbsoluteExpiresAt is when the session dies whatever happens.

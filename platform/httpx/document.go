@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/authy2/backend/platform/apperr"
 )
 
 const aboutAPI = `Sign-in, sessions, users and what the enabled modules add.
@@ -75,11 +77,19 @@ func (a *API) describe(op Operation, input, payload reflect.Type) huma.Operation
 		d.Security = []map[string][]string{{}, {"bearer": {}}, {"cookie": {}}}
 	case Public:
 	}
+	d.Extensions = map[string]any{}
 	if op.Permission != "" {
-		d.Extensions = map[string]any{"x-permission": op.Permission}
+		d.Extensions["x-permission"] = op.Permission
+	}
+	if op.StepUp != NoStepUp {
+		d.Extensions["x-step-up"] = op.StepUp.String()
+		d.Description += " " + op.StepUp.about()
 	}
 	data := registry.Schema(payload, true, op.ID+"Data")
-	media := &huma.MediaType{Schema: successSchema(op.Status, data, list)}
+	media := &huma.MediaType{Schema: data}
+	if !op.Bare {
+		media.Schema = successSchema(op.Status, data, list)
+	}
 	if op.ResultExample != nil {
 		media.Example = a.exampleOf(op, list)
 	}
@@ -99,7 +109,11 @@ func (a *API) describe(op Operation, input, payload reflect.Type) huma.Operation
 		}
 	}
 	for _, status := range op.statuses() {
-		d.Responses[strconv.Itoa(status)] = a.failureResponse(status)
+		if status == http.StatusUnauthorized && op.StepUp != NoStepUp {
+			d.Responses[strconv.Itoa(status)] = a.failureOf("StepUp"+strconv.Itoa(status), status, exampleStepUp())
+			continue
+		}
+		d.Responses[strconv.Itoa(status)] = a.failureOf("Error"+strconv.Itoa(status), status, exampleError(status))
 	}
 	if op.Idempotent {
 		d.Parameters = append(d.Parameters, &huma.Param{
@@ -181,18 +195,16 @@ func limitHeaders() map[string]*huma.Param {
 	}
 }
 
-// failureResponse refers to the response of an error status, and defines it at first.
-func (a *API) failureResponse(status int) *huma.Response {
-	name := "Error" + strconv.Itoa(status)
+// failureOf refers to the response of an error by name, and defines it at first.
+func (a *API) failureOf(name string, status int, example *apperr.Error) *huma.Response {
 	if _, ok := a.huma.OpenAPI().Components.Responses[name]; !ok {
-		a.huma.OpenAPI().Components.Responses[name] = a.newFailureResponse(status)
+		a.huma.OpenAPI().Components.Responses[name] = a.newFailureResponse(status, example)
 	}
 	return &huma.Response{Ref: "#/components/responses/" + name}
 }
 
-func (a *API) newFailureResponse(status int) *huma.Response {
+func (a *API) newFailureResponse(status int, err *apperr.Error) *huma.Response {
 	registry := a.registry()
-	err := exampleError(status)
 	buf := a.encoder.buffer()
 	defer a.encoder.release(buf)
 	example := func(accept string) any {
@@ -210,7 +222,7 @@ func (a *API) newFailureResponse(status int) *huma.Response {
 	}
 	switch status {
 	case http.StatusUnauthorized:
-		res.Headers["WWW-Authenticate"] = &huma.Param{Description: "The challenge (RFC 6750)", Schema: text("")}
+		res.Headers["WWW-Authenticate"] = &huma.Param{Description: "The challenge (RFC 6750, RFC 9470)", Schema: text("")}
 	case http.StatusTooManyRequests:
 		maps.Copy(res.Headers, limitHeaders())
 		fallthrough
@@ -228,7 +240,7 @@ func (a *API) exampleOf(op Operation, list bool) any {
 	if list {
 		page = &Page{Limit: 20}
 	}
-	if err := a.encoder.success(buf, newHead(true, op.Status, sentence(op.Summary)), exampleRequestID, op.ResultExample, page); err != nil {
+	if err := a.encoder.answer(buf, op, newHead(true, op.Status, sentence(op.Summary)), exampleRequestID, op.ResultExample, page); err != nil {
 		panic("the example of the result: " + err.Error())
 	}
 	return plainValue(buf.Bytes())

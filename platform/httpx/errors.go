@@ -97,14 +97,7 @@ func challenge(err *apperr.Error, tokenSent bool) string {
 			return `Bearer error="invalid_token"`
 		}
 	case apperr.CodeStepUpRequired: // RFC 9470 §3
-		c := `Bearer error="insufficient_user_authentication"`
-		switch age := err.Details()["max_age"].(type) {
-		case int:
-			c += ", max_age=" + strconv.Itoa(age)
-		case int64:
-			c += ", max_age=" + strconv.FormatInt(age, 10)
-		}
-		return c
+		return stepUpChallenge(err)
 	default: // no other refusal names an error
 	}
 	return "Bearer"

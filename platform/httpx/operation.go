@@ -37,6 +37,9 @@ const (
 	// StepUpOrPassword asks only users who have a second factor. The operation takes the
 	// current password of everybody else, and its handler refuses a wrong one.
 	StepUpOrPassword
+	// StepUpForStreams asks for a recent proof where the answer is one of the operation's
+	// Streams: a page may be read with a session, and everything taken out only with more.
+	StepUpForStreams
 )
 
 // Operation declares one operation of the REST API. Everything the system does with
@@ -60,6 +63,10 @@ type Operation struct {
 	// of success to a demand that was never judged is a 500. Such an operation is mounted
 	// only where there is an Authorizer.
 	Permission authn.Permission
+	// Bare answers a success with the data alone, without the envelope, for documents whose
+	// form somebody else has laid down, such as the options that a browser hands to a passkey.
+	// Errors keep the envelope, and Reply.Message and Reply.Page have no place to be shown.
+	Bare bool
 	// Streams are the media types that the operation can answer with besides JSON, such as
 	// text/csv, when Accept prefers one of them. See [Accepted] and Reply.Stream.
 	Streams []string

@@ -91,6 +91,9 @@ func (op Operation) mustFit() {
 	if op.StepUp != NoStepUp && op.Access != SignedIn {
 		panic("an operation with a step-up needs SignedIn access")
 	}
+	if op.StepUp == StepUpForStreams && len(op.Streams) == 0 {
+		panic("a step-up for streams needs streams")
+	}
 	if len(op.Streams) > 0 && op.Idempotent {
 		panic("a stream cannot be kept for an Idempotency-Key")
 	}
@@ -136,6 +139,7 @@ func (ad adapter) Handle(op *huma.Operation, serve func(huma.Context)) {
 	r.huma, r.serve = op, serve
 	r.compile(ad.api.registry())
 	r.requirePathParameters()
+	r.requirePassword()
 	path := ginPath(op.Path)
 	ad.api.engine.Handle(op.Method, path, r.answer)
 	if op.Method == http.MethodGet {
@@ -226,6 +230,9 @@ func (r *route) answer(c *gin.Context) {
 // prepare judges a request before its handler runs: who is calling, how often, with what.
 func (r *route) prepare(ex *exchange) error {
 	if err := r.admit(ex); err != nil {
+		return err
+	}
+	if err := r.stepUp(ex); err != nil {
 		return err
 	}
 	if err := r.count(ex); err != nil {
