@@ -100,7 +100,7 @@ func (a *API) success(ex *exchange, buf *bytes.Buffer) (answer, error) {
 	if out.Message != "" {
 		h = newHead(true, r.Status, out.Message)
 	}
-	if err := a.encoder.success(buf, h, ex.client.RequestID, out.data, out.Page); err != nil {
+	if err := a.encoder.answer(buf, r.Operation, h, ex.client.RequestID, out.data, out.Page); err != nil {
 		return answer{}, err
 	}
 	an.body = buf.Bytes()

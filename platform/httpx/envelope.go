@@ -68,6 +68,14 @@ func (e *encoder) release(b *bytes.Buffer) {
 	}
 }
 
+// answer writes the body of a success as the operation declares it.
+func (e *encoder) answer(b *bytes.Buffer, op Operation, h head, requestID string, data any, page *Page) error {
+	if op.Bare {
+		return json.MarshalWrite(b, data, e.options)
+	}
+	return e.success(b, h, requestID, data, page)
+}
+
 // success writes the envelope of an answer. data is a pointer to the payload.
 func (e *encoder) success(b *bytes.Buffer, h head, requestID string, data any, page *Page) error {
 	b.Write(h)
