@@ -9,6 +9,7 @@ import (
 	"github.com/authy2/backend/modules/audit"
 	"github.com/authy2/backend/modules/contact"
 	"github.com/authy2/backend/modules/identity"
+	"github.com/authy2/backend/modules/identity/factor"
 	"github.com/authy2/backend/modules/sessions"
 	"github.com/authy2/backend/modules/tenancy"
 	"github.com/authy2/backend/platform/authn"
@@ -25,6 +26,7 @@ var (
 	_ authn.Registrar            = (*identity.Registrar)(nil)
 	_ authn.SignInGate           = (*identity.StatusGate)(nil)
 	_ authn.SignInGate           = (*identity.VerifiedEmailGate)(nil)
+	_ authn.SignInGate           = (*factor.Gate)(nil)
 	_ authn.Authenticator        = (*sessions.Service)(nil)
 	_ authn.SessionIssuer        = (*sessions.Service)(nil)
 	_ authn.Authorizer           = (*tenancy.Directory)(nil)
@@ -55,16 +57,28 @@ func wireIdentity(plan *kernel.Plan) fx.Option {
 		func(d *identity.Directory) sessions.Credentials { return d },
 		func(d *identity.Directory) sessions.Accounts { return d },
 		func(r *identity.Registrar) authn.Registrar { return r },
-		func(status *identity.StatusGate, verified *identity.VerifiedEmailGate) sessions.Gates {
+		func(status *identity.StatusGate, verified *identity.VerifiedEmailGate, second secondFactorGate) sessions.Gates {
 			return sessions.Gates{
 				Status:        status,
 				VerifiedEmail: verified,
 				EnforcedSSO:   authn.NoGate{},
-				SecondFactor:  authn.NoGate{},
+				SecondFactor:  second,
 				Compliance:    authn.NoGate{},
 			}
 		},
+		secondFactor(plan),
 	)
+}
+
+// secondFactorGate is the gate that asks for a second factor.
+type secondFactorGate struct{ authn.SignInGate }
+
+// secondFactor returns the constructor of that gate.
+func secondFactor(plan *kernel.Plan) any {
+	if !plan.Features("identity").On(identity.FeatureMFA) {
+		return func() secondFactorGate { return secondFactorGate{authn.NoGate{}} }
+	}
+	return func(g *factor.Gate) secondFactorGate { return secondFactorGate{g} }
 }
 
 // wireSessions gives the others sign-in.

@@ -3,6 +3,7 @@ package identity
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/authy2/backend/platform/mail"
 )
@@ -13,6 +14,8 @@ const (
 	maxPassword = 128
 	// highestMinimum is the highest PASSWORD_MIN_LENGTH: beyond it people cannot choose.
 	highestMinimum = 64
+	// mostRemembered is the most days that a browser may be remembered.
+	mostRemembered = 365
 )
 
 // Config is the section modules.identity of the configuration.
@@ -27,6 +30,10 @@ type Config struct {
 	// this server.
 	EmailVerifyURL   mail.LinkTemplate `conf:"email_verify_url" env:"EMAIL_VERIFY_URL" doc:"Link that mails for verifying an address bring, with {token} where the token belongs. Empty: PUBLIC_URL/verify-email?token={token}."`
 	PasswordResetURL mail.LinkTemplate `conf:"password_reset_url" env:"PASSWORD_RESET_URL" doc:"Link that mails for choosing a new password bring, with {token} where the token belongs. Empty: PUBLIC_URL/reset-password?token={token}."`
+	// TOTPIssuer is whose codes authenticator apps show; empty means the brand of the mails.
+	TOTPIssuer string `conf:"totp_issuer" env:"TOTP_ISSUER" doc:"Whose codes they are, as authenticator apps show it. Empty: BRAND_NAME."`
+	// RememberDeviceDays is for how long a browser may be remembered; 0 remembers none.
+	RememberDeviceDays int `conf:"remember_device_days" env:"REMEMBER_DEVICE_DAYS" doc:"For how many days a browser is not asked for a second factor again when its user wishes so, at most 365; 0 always asks."`
 }
 
 // DefaultConfig returns the shortest allowed minimum and the embedded list.
@@ -47,6 +54,12 @@ func (c Config) Validate() error {
 		if err := c.PasswordResetURL.Check(); err != nil {
 			errs = append(errs, fmt.Errorf("password_reset_url: %w", err))
 		}
+	}
+	if strings.Contains(c.TOTPIssuer, ":") {
+		errs = append(errs, errors.New("totp_issuer: it holds a colon, which ends the issuer in authenticator apps"))
+	}
+	if c.RememberDeviceDays < 0 || c.RememberDeviceDays > mostRemembered {
+		errs = append(errs, fmt.Errorf("remember_device_days: %d is not between 0 and %d", c.RememberDeviceDays, mostRemembered))
 	}
 	return errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/fx"
 
 	migrations "github.com/authy2/backend/migrations/identity"
+	"github.com/authy2/backend/modules/identity/factor"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/clock"
 	"github.com/authy2/backend/platform/config"
@@ -26,15 +27,21 @@ const Name = "identity"
 
 // Module is the entry of identity in the binary. The wiring gives it authn.SessionIssuer
 // and [DeletionGuards]; it gives [*Directory], [*Registrar], [*StatusGate] and
-// [*VerifiedEmailGate].
+// [*VerifiedEmailGate], and with its feature mfa what secondFactors says.
 func Module() kernel.Module {
 	return kernel.Define(kernel.Module{
 		Name:       Name,
 		Doc:        "Users: registration, verification, recovery, profiles, passwords, deletion and export.",
-		Limits:     limits(),
+		Features:   features(),
+		Limits:     append(limits(), factor.Limits()...),
 		Migrations: migrations.FS,
-	}, DefaultConfig, func(config Config, _ kernel.Features) fx.Option {
+	}, DefaultConfig, func(config Config, on kernel.Features) fx.Option {
+		mfa := fx.Provide(fx.Private, func() extension { return extension{} })
+		if on.On(FeatureMFA) {
+			mfa = secondFactors()
+		}
 		return fx.Options(
+			mfa,
 			fx.Supply(fx.Private, config),
 			fx.Provide(fx.Private, newRules, newRehasher, newPostman, newService),
 			fx.Provide(NewDirectory, NewRegistrar, NewStatusGate, func() *VerifiedEmailGate { return NewVerifiedEmailGate(config) }),
@@ -115,8 +122,8 @@ func newService(d dependencies) *Service {
 	})
 }
 
-func newContribution(s *Service, d *Directory, tokens *crypto.Tokens) kernel.Contribution {
-	return kernel.Contribution{
+func newContribution(s *Service, d *Directory, tokens *crypto.Tokens, more extension) kernel.Contribution {
+	return more.join(kernel.Contribution{
 		Module:        Name,
 		Endpoints:     handler{s}.endpoints(),
 		Pages:         handler{s}.pages(),
@@ -126,5 +133,5 @@ func newContribution(s *Service, d *Directory, tokens *crypto.Tokens) kernel.Con
 		Subscriptions: s.subscriptions(),
 		Exporters:     []privacy.Exporter{{Section: exportSection, Export: d.exportUser}},
 		Actions:       actions(),
-	}
+	})
 }

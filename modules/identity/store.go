@@ -28,7 +28,7 @@ type store struct {
 	hold, holdAlone, keep               *database.Stmt
 	page, person, deleted               *database.Stmt
 	insert, signIn, setPassword, rehash *database.Stmt
-	setProfile, setStatus               *database.Stmt
+	setProfile, setStatus, raiseVersion *database.Stmt
 	remove, mark                        *database.Stmt
 }
 
@@ -71,8 +71,9 @@ func newStore(db *database.DB) *store {
 	WHERE id = ? RETURNING ` + columns),
 		setStatus: db.Prepare(`UPDATE identity_users SET status = ?, version = version + 1, updated_at = ?
 	WHERE id = ? RETURNING ` + columns),
-		remove: db.Prepare(`DELETE FROM identity_users WHERE id = ?`),
-		mark:   db.Prepare(`INSERT INTO identity_deletions (user_id, deleted_at) VALUES (?, ?)`),
+		raiseVersion: db.Prepare(`UPDATE identity_users SET credential_version = credential_version + 1 WHERE id = ?`),
+		remove:       db.Prepare(`DELETE FROM identity_users WHERE id = ?`),
+		mark:         db.Prepare(`INSERT INTO identity_deletions (user_id, deleted_at) VALUES (?, ?)`),
 	}
 }
 
@@ -209,6 +210,12 @@ func (s *store) changeStatus(ctx context.Context, tx bun.Tx, id string, status S
 	var r userRow
 	err := scanUser(s.setStatus.In(tx).QueryRow(ctx, status, at, id), &r)
 	return r, err
+}
+
+// raise makes every proof of a user, who is held, worth nothing that was judged before.
+func (s *store) raise(ctx context.Context, tx bun.Tx, id string) error {
+	_, err := s.raiseVersion.In(tx).Exec(ctx, id)
+	return err
 }
 
 // delete removes a user who is held and leaves the mark by which modules that were off

@@ -36,6 +36,7 @@ func (h handler) login(ctx context.Context, in *loginInput) (*httpx.Reply[LoginR
 	if c := outcome.Challenge; c != nil {
 		reply := httpx.OK(challenged(c))
 		reply.Message = "One more proof is needed."
+		reply.Keep = []httpx.Keep{{Name: authn.ChallengeCookie, Value: c.Token, For: c.ExpiresAt.Sub(h.service.clock.Now())}}
 		return reply, nil
 	}
 	session := outcome.Session

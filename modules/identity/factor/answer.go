@@ -1,0 +1,180 @@
+package factor
+
+import (
+	"context"
+
+	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/httpx"
+	"github.com/authy2/backend/platform/id"
+	"github.com/authy2/backend/platform/secret"
+)
+
+type noInput struct{}
+
+func (h handler) enroll(ctx context.Context, _ *noInput) (*httpx.Reply[TOTPEnrollment], error) {
+	p, ok := authn.PrincipalFrom(ctx)
+	if !ok {
+		return nil, errNoPrincipal
+	}
+	e, err := h.service.Enroll(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return &httpx.Reply[TOTPEnrollment]{
+		Data:     TOTPEnrollment{Secret: e.Secret.Reveal(), URI: e.URI.Reveal(), QRCode: e.Picture.Reveal(), Codes: revealed(e.Codes)},
+		Location: totpPath + "/status",
+	}, nil
+}
+
+// revealed returns codes for the one answer that shows them.
+func revealed(codes []secret.String) []string {
+	all := make([]string, len(codes))
+	for i, code := range codes {
+		all[i] = code.Reveal()
+	}
+	return all
+}
+
+type enrollmentInput struct{ Body EnrollmentBody }
+
+func (h handler) verifyEnrollment(ctx context.Context, in *enrollmentInput) (*httpx.Reply[httpx.Empty], error) {
+	p, ok := authn.PrincipalFrom(ctx)
+	if !ok {
+		return nil, errNoPrincipal
+	}
+	if err := h.service.VerifyEnrollment(ctx, p, in.Body.Code); err != nil {
+		return nil, err
+	}
+	return &httpx.Reply[httpx.Empty]{}, nil
+}
+
+type codeInput struct{ Body CodeBody }
+
+func (h handler) verify(ctx context.Context, in *codeInput) (*httpx.Reply[FactorSignedIn], error) {
+	token, err := challengeToken(ctx, in.Body.MFAToken)
+	if err != nil {
+		return nil, err
+	}
+	done, err := h.service.Verify(ctx, SignIn{
+		Token: token, Code: in.Body.Code, Recovery: in.Body.IsBackup, Remember: in.Body.Remember, Client: authn.ClientFrom(ctx),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return h.service.signedIn(done), nil
+}
+
+// signedIn answers a sign-in that was completed: the browser keeps the session and, where it
+// is remembered, the device, and forgets the challenge.
+func (s *Service) signedIn(done SignedIn) *httpx.Reply[FactorSignedIn] {
+	reply := httpx.OK(FactorSignedIn{
+		User: done.Session.Account.Profile, Token: done.Session.Token.Reveal(), ExpiresAt: done.Session.ExpiresAt,
+		NeedsEnrollment: done.Session.ComplianceOnly,
+	})
+	reply.SignIn = done.Session
+	reply.Keep = []httpx.Keep{{Name: authn.ChallengeCookie}}
+	if !done.Device.Empty() {
+		reply.Keep = append(reply.Keep, httpx.Keep{Name: deviceCookie, Value: done.Device, For: s.config.RememberFor})
+	}
+	return reply
+}
+
+func (h handler) status(ctx context.Context, _ *noInput) (*httpx.Reply[Status], error) {
+	p, ok := authn.PrincipalFrom(ctx)
+	if !ok {
+		return nil, errNoPrincipal
+	}
+	status, err := h.service.Status(ctx, p.UserID)
+	if err != nil {
+		return nil, err
+	}
+	return httpx.OK(status), nil
+}
+
+type passwordInput struct{ Body FactorPasswordBody }
+
+func (h handler) regenerate(ctx context.Context, in *passwordInput) (*httpx.Reply[BackupCodes], error) {
+	p, ok := authn.PrincipalFrom(ctx)
+	if !ok {
+		return nil, errNoPrincipal
+	}
+	codes, err := h.service.Regenerate(ctx, p, secret.New(in.Body.Password))
+	if err != nil {
+		return nil, err
+	}
+	return httpx.OK(BackupCodes{Codes: revealed(codes)}), nil
+}
+
+func (h handler) disable(ctx context.Context, in *passwordInput) (*httpx.Reply[httpx.Empty], error) {
+	p, ok := authn.PrincipalFrom(ctx)
+	if !ok {
+		return nil, errNoPrincipal
+	}
+	if err := h.service.Disable(ctx, p, secret.New(in.Body.Password)); err != nil {
+		return nil, err
+	}
+	return &httpx.Reply[httpx.Empty]{}, nil
+}
+
+type devicesInput struct{ httpx.PageQuery }
+
+// position is where a page of devices ended. Ids are in the order of creation.
+type position struct {
+	ID string `json:"id"`
+}
+
+func (h handler) listDevices(ctx context.Context, in *devicesInput) (*httpx.Reply[DeviceList], error) {
+	p, ok := authn.PrincipalFrom(ctx)
+	if !ok {
+		return nil, errNoPrincipal
+	}
+	after, given, err := httpx.DecodeCursor[position](in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if given {
+		if after.ID, ok = id.Parse(after.ID); !ok {
+			return nil, apperr.Field("cursor", "Not a valid cursor.")
+		}
+	}
+	devices, next, err := h.service.Devices(ctx, p.UserID, after.ID, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	reply := httpx.OK(DeviceList{Devices: devices, Count: len(devices)})
+	reply.Page = &httpx.Page{Limit: in.Limit}
+	if next != "" {
+		if reply.Page.Next, err = httpx.EncodeCursor(position{ID: next}); err != nil {
+			return nil, err
+		}
+	}
+	return reply, nil
+}
+
+type deviceInput struct {
+	ID httpx.ID `path:"id" doc:"Id of one of the user's remembered devices."`
+}
+
+func (h handler) forgetDevice(ctx context.Context, in *deviceInput) (*httpx.Reply[httpx.Empty], error) {
+	p, ok := authn.PrincipalFrom(ctx)
+	if !ok {
+		return nil, errNoPrincipal
+	}
+	if err := h.service.ForgetDevice(ctx, p.UserID, in.ID.String()); err != nil {
+		return nil, err
+	}
+	return &httpx.Reply[httpx.Empty]{}, nil
+}
+
+func (h handler) forgetDevices(ctx context.Context, _ *noInput) (*httpx.Reply[ForgottenDevices], error) {
+	p, ok := authn.PrincipalFrom(ctx)
+	if !ok {
+		return nil, errNoPrincipal
+	}
+	n, err := h.service.ForgetDevices(ctx, p.UserID)
+	if err != nil {
+		return nil, err
+	}
+	return httpx.OK(ForgottenDevices{Forgotten: n}), nil
+}

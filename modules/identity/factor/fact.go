@@ -1,0 +1,65 @@
+package factor
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/events"
+)
+
+// The actions of this package in the audit trail.
+const (
+	// ActionEnroll is somebody asking for the secret of an authenticator app.
+	ActionEnroll = "totp.enroll.initiated"
+	// ActionEnrolled is an authenticator app that showed its first code.
+	ActionEnrolled = "totp.enroll.completed"
+	// ActionVerify is a right code.
+	ActionVerify = "totp.verify.success"
+	// ActionVerifyFailed is a code, or a recovery code, that was not right.
+	ActionVerifyFailed = "totp.verify.failed"
+	// ActionDisable is an authenticator app that was given up, also a refused try.
+	ActionDisable = "totp.disabled"
+	// ActionRecoveryUsed is a recovery code that was used.
+	ActionRecoveryUsed = "totp.backup_code.used"
+	// ActionRegenerate is a new set of recovery codes, also a refused try.
+	ActionRegenerate = "totp.backup_codes.regenerated"
+	// ActionDeviceRemember is a device that is not asked for a while.
+	ActionDeviceRemember = "device.remember"
+	// ActionDeviceRevoke is a device that is asked again.
+	ActionDeviceRevoke = "device.revoke"
+)
+
+// Actions is the audit vocabulary of authenticator apps and remembered devices.
+func Actions() []string {
+	return []string{
+		ActionEnroll, ActionEnrolled, ActionVerify, ActionVerifyFailed, ActionDisable, ActionRecoveryUsed, ActionRegenerate,
+		ActionDeviceRemember, ActionDeviceRevoke,
+	}
+}
+
+// about is the fact of something that a user did to their own account.
+func about(action, userID string) events.Fact {
+	return events.Fact{Action: action, ActorID: userID, ResourceType: "user", ResourceID: userID, Success: true}
+}
+
+// refusal publishes the fact that an action was refused, in a transaction of its own after
+// the rollback. The client's answer does not change when that fails. Slips in the input and
+// faults of the system are no refusals.
+func (s *Service) refusal(ctx context.Context, f events.Fact, err error) {
+	e := apperr.From(err)
+	switch e.Kind() {
+	case apperr.Unauthenticated, apperr.Forbidden, apperr.Conflict, apperr.RateLimited:
+	default:
+		return
+	}
+	if !s.bus.Heard(f) {
+		return
+	}
+	f.Success, f.ErrorType = false, string(e.Code())
+	failed := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.bus.Publish(ctx, tx, f) })
+	if failed != nil {
+		s.log.ErrorContext(ctx, "a refusal could not be recorded", "action", f.Action, "err", failed)
+	}
+}
