@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/authy2/backend/modules/identity/factor"
 	"github.com/authy2/backend/platform/mail"
 )
 
@@ -32,12 +33,16 @@ type Config struct {
 	PasswordResetURL mail.LinkTemplate `conf:"password_reset_url" env:"PASSWORD_RESET_URL" doc:"Link that mails for choosing a new password bring, with {token} where the token belongs. Empty: PUBLIC_URL/reset-password?token={token}."`
 	// TOTPIssuer is whose codes authenticator apps show; empty means the brand of the mails.
 	TOTPIssuer string `conf:"totp_issuer" env:"TOTP_ISSUER" doc:"Whose codes they are, as authenticator apps show it. Empty: BRAND_NAME."`
+	// Passkeys says for whom passkeys are made.
+	Passkeys factor.PasskeyConfig `conf:"webauthn"`
 	// RememberDeviceDays is for how long a browser may be remembered; 0 remembers none.
 	RememberDeviceDays int `conf:"remember_device_days" env:"REMEMBER_DEVICE_DAYS" doc:"For how many days a browser is not asked for a second factor again when its user wishes so, at most 365; 0 always asks."`
 }
 
 // DefaultConfig returns the shortest allowed minimum and the embedded list.
-func DefaultConfig() Config { return Config{PasswordMinLength: minPassword} }
+func DefaultConfig() Config {
+	return Config{PasswordMinLength: minPassword, Passkeys: factor.DefaultPasskeyConfig()}
+}
 
 // Validate returns every complaint at once.
 func (c Config) Validate() error {
@@ -54,6 +59,9 @@ func (c Config) Validate() error {
 		if err := c.PasswordResetURL.Check(); err != nil {
 			errs = append(errs, fmt.Errorf("password_reset_url: %w", err))
 		}
+	}
+	if err := c.Passkeys.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("webauthn: %w", err))
 	}
 	if strings.Contains(c.TOTPIssuer, ":") {
 		errs = append(errs, errors.New("totp_issuer: it holds a colon, which ends the issuer in authenticator apps"))

@@ -33,10 +33,10 @@ func features() []kernel.Feature {
 }
 
 // secondFactors are the constructors of second factors. They give [*factor.Gate],
-// [*factor.Factors] and [*factor.Service].
+// [*factor.Factors], [*factor.Service] and [*factor.Passkeys].
 func secondFactors() fx.Option {
 	return fx.Options(
-		fx.Provide(factor.NewGate, factor.NewFactors, newFactors),
+		fx.Provide(factor.NewGate, factor.NewFactors, newFactors, newPasskeys),
 		fx.Provide(fx.Private, newFactorContribution),
 	)
 }
@@ -88,12 +88,12 @@ func (e extension) join(c kernel.Contribution) kernel.Contribution {
 	return c
 }
 
-func newFactorContribution(s *factor.Service) extension {
+func newFactorContribution(s *factor.Service, p *factor.Passkeys) extension {
 	return extension{
-		Endpoints:     s.Endpoints(),
+		Endpoints:     append(s.Endpoints(), p.Endpoints()...),
 		Jobs:          s.Jobs(),
 		Subscriptions: s.Subscriptions(),
-		Exporters:     []privacy.Exporter{s.Exporter()},
-		Actions:       factor.Actions(),
+		Exporters:     []privacy.Exporter{s.Exporter(), p.Exporter()},
+		Actions:       append(factor.Actions(), factor.PasskeyActions()...),
 	}
 }

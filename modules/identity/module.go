@@ -3,6 +3,7 @@ package identity
 import (
 	"crypto/rand"
 	"log/slog"
+	"slices"
 
 	"go.uber.org/fx"
 
@@ -33,7 +34,7 @@ func Module() kernel.Module {
 		Name:       Name,
 		Doc:        "Users: registration, verification, recovery, profiles, passwords, deletion and export.",
 		Features:   features(),
-		Limits:     append(limits(), factor.Limits()...),
+		Limits:     slices.Concat(limits(), factor.Limits(), factor.PasskeyLimits()),
 		Migrations: migrations.FS,
 	}, DefaultConfig, func(config Config, on kernel.Features) fx.Option {
 		mfa := fx.Provide(fx.Private, func() extension { return extension{} })
