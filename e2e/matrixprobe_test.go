@@ -22,7 +22,7 @@ func simple(method string, body map[string]any, below ...string) func(string, ta
 }
 
 // probes are the operations of the matrix.
-var probes = map[string]probe{
+var probes = passkeyProbes(map[string]probe{
 	"GET /api/v1/organizations/{}":                {call: simple(http.MethodGet, nil)},
 	"PATCH /api/v1/organizations/{}":              {call: simple(http.MethodPatch, map[string]any{"description": "New"})},
 	"DELETE /api/v1/organizations/{}":             {call: simple(http.MethodDelete, nil)},
@@ -57,11 +57,14 @@ var probes = map[string]probe{
 	}},
 	"GET /api/v1/users/me/audit-logs":  {personal: ownTrail},
 	"DELETE /api/v1/auth/sessions/{}":  {personal: sessionOfAnother},
+	"DELETE /api/v1/auth/devices/{}":   {personal: deviceOfAnother},
+	"POST /api/v1/auth/totp/verify":    {personal: signInOfAnother},
+	"POST /api/v1/auth/step-up":        {personal: proofOfAnother},
 	"GET /api/v1/invites/{}":           {personal: invitationOfAnother},
 	"POST /api/v1/invites/{}/accept":   {personal: invitationOfAnother},
 	"POST /api/v1/auth/verify-email":   {personal: wrongToken("/api/v1/auth/verify-email", map[string]any{})},
 	"POST /api/v1/auth/reset-password": {personal: wrongToken("/api/v1/auth/reset-password", map[string]any{"password": "Journey-reset-pass-1", "password_confirm": "Journey-reset-pass-1"})},
-}
+})
 
 // wrongToken is an operation that a token from a mail opens: one that nobody was sent is
 // answered the same, whoever brings it.
@@ -125,6 +128,15 @@ func sessionOfAnother(t *testing.T, m *matrix) {
 		}
 	}
 	m.s.Do(t, call(u.Token, id)).Want(t, http.StatusOK)
+}
+
+// proofOfAnother: a proof is tried on one's own account alone.
+func proofOfAnother(t *testing.T, m *matrix) {
+	u := m.s.Register(t)
+	m.s.Do(t, stepUp("", u.Password)).WantError(t, http.StatusUnauthorized, "AUTH_REQUIRED")
+	body := map[string]any{"assertion": map[string]any{"id": "a"}}
+	m.s.Do(t, harness.Call{Path: stepUpPath, Token: u.Token, Body: body}).WantError(t, http.StatusUnauthorized, "STEP_UP_REQUIRED")
+	m.s.Do(t, stepUp(u.Token, u.Password)).Want(t, http.StatusOK)
 }
 
 // invitationOfAnother: whoever does not know the token, or is not whom it was sent to, gets

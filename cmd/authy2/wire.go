@@ -98,6 +98,8 @@ func wireSessions(plan *kernel.Plan) fx.Option {
 			return tenancy.SystemLimits{Idle: longest.Idle, Absolute: longest.Absolute}
 		},
 		func() sessions.Compliance { return sessions.NoCompliance{} },
+		func() sessions.SecondFactors { return sessions.NoSecondFactors{} },
+		func() sessions.Factors { return sessions.NoFactors{} },
 	)
 }
 

@@ -121,12 +121,15 @@ func (sys *System) Environment() map[string]string {
 		"APP_ENV":           "testing",
 		"BCRYPT_LOG_ROUNDS": "4",
 		"RATELIMIT_ENABLED": "false",
-		"LOG_FORMAT":        "json",
-		"LOG_LEVEL":         "info",
-		"MAIL_DIR":          sys.MailDir,
-		"SECRET_KEY":        "k1:c2VjcmV0LWtleS1vZi10aGUtam91cm5leXMtMDAwMDE=",
-		"ENCRYPTION_KEY":    "k1:ZW5jcnlwdGlvbi1rZXktb2YtdGhlLWpvdXJuZXlzMDA=",
-		"CA_ENCRYPTION_KEY": "k1:Y2Eta2V5LW9mLXRoZS1qb3VybmV5cy0wMDAwMDAwMDA=",
+		// Tests on a busy machine use sessions for longer than people are trusted unasked.
+		"STEP_UP_MAX_AGE":      "3600",
+		"REMEMBER_DEVICE_DAYS": "30",
+		"LOG_FORMAT":           "json",
+		"LOG_LEVEL":            "info",
+		"MAIL_DIR":             sys.MailDir,
+		"SECRET_KEY":           "k1:c2VjcmV0LWtleS1vZi10aGUtam91cm5leXMtMDAwMDE=",
+		"ENCRYPTION_KEY":       "k1:ZW5jcnlwdGlvbi1rZXktb2YtdGhlLWpvdXJuZXlzMDA=",
+		"CA_ENCRYPTION_KEY":    "k1:Y2Eta2V5LW9mLXRoZS1qb3VybmV5cy0wMDAwMDAwMDA=",
 	}
 	if sys.Kind == Embedded {
 		env["DATABASE_URL"] = "sqlite:" + sys.SQLite

@@ -32,14 +32,14 @@ func (h handler) endpoints() []httpx.Endpoint {
 	return []httpx.Endpoint{
 		httpx.Op(httpx.Operation{
 			ID: "list-organization-audit-logs", Method: http.MethodGet, Path: "/api/v1/organizations/{id}/audit-logs",
-			Permission: authn.PermissionAuditRead, Streams: streams(), StreamExamples: exampleStreams(), Errors: []int{http.StatusNotFound},
+			Permission: authn.PermissionAuditRead, Streams: streams(), StreamExamples: exampleStreams(), StepUp: httpx.StepUpForStreams, Errors: []int{http.StatusNotFound},
 			Summary: "The organization's audit trail", Tag: tag,
 			Description:   "Lists what was done in the organization; what its members do elsewhere is not part of it. " + how,
 			ResultExample: exampleTrail(),
 		}, h.organization),
 		httpx.Op(httpx.Operation{
 			ID: "list-user-audit-logs", Method: http.MethodGet, Path: "/api/v1/users/me/audit-logs",
-			Streams: streams(), StreamExamples: exampleStreams(),
+			Streams: streams(), StreamExamples: exampleStreams(), StepUp: httpx.StepUpForStreams,
 			Summary: "Your audit trail", Tag: tag,
 			Description: "Lists what the signed-in user did, and what was done to their account. Addresses and user agents of other people " +
 				"are not shown. " + how,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -26,11 +27,11 @@ type names struct{}
 func (names) Authenticate(_ context.Context, token string) (*authn.Principal, error) {
 	switch token {
 	case "ann":
-		return &authn.Principal{SessionID: other, UserID: ann}, nil
+		return &authn.Principal{SessionID: other, UserID: ann, FreshFor: math.MaxInt64}, nil
 	case "bob":
-		return &authn.Principal{SessionID: other, UserID: bob}, nil
+		return &authn.Principal{SessionID: other, UserID: bob, FreshFor: math.MaxInt64}, nil
 	case "eve":
-		return &authn.Principal{SessionID: other, UserID: other}, nil
+		return &authn.Principal{SessionID: other, UserID: other, FreshFor: math.MaxInt64}, nil
 	}
 	return nil, apperr.ErrInvalidToken
 }

@@ -23,17 +23,21 @@ type Deletion struct {
 // one transaction. A wrong password is [apperr.ErrAuthentication] and counts towards the
 // account's limit; a veto of a [UserDeletionGuard] is returned as it is.
 func (s *Service) Delete(ctx context.Context, p *authn.Principal, d Deletion) error {
-	err := s.delete(ctx, p.UserID, d)
+	err := s.delete(ctx, p, d)
 	if err != nil {
 		s.refusal(ctx, about(ActionDelete, p.UserID), err)
 	}
 	return err
 }
 
-func (s *Service) delete(ctx context.Context, userID string, d Deletion) error {
+func (s *Service) delete(ctx context.Context, p *authn.Principal, d Deletion) error {
+	userID := p.UserID
 	proved, err := s.prove(ctx, userID, d.Current, d.Client, false)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case proved.hash == "" && !p.Fresh(s.clock.Now()):
+		return p.StepUpRequired() // there was no password that could take its place
 	}
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		held, err := s.known(s.store.holdDoomed(ctx, tx, userID))

@@ -81,7 +81,10 @@ func (i *issuer) CompleteSignIn(ctx context.Context, tx bun.Tx, a authn.Attempt)
 	database.AfterCommit(ctx, func(context.Context) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		i.sessions[token.Reveal()] = &authn.Principal{SessionID: s.ID, UserID: account.UserID, Account: account}
+		i.sessions[token.Reveal()] = &authn.Principal{
+			SessionID: s.ID, UserID: account.UserID, Account: account, AuthMethods: []string{authn.MethodPassword},
+			AuthenticatedAt: i.clock.Now(), FreshFor: 5 * time.Minute,
+		}
 	})
 	return authn.Outcome{Session: s}, nil
 }

@@ -56,7 +56,7 @@ func (h handler) endpoints() []httpx.Endpoint {
 			BodyExample: exampleUpdate(), ResultExample: UserResult{User: []byte(exampleProfile)},
 		}, h.update),
 		httpx.Op(httpx.Operation{
-			ID: "delete-user", Method: http.MethodDelete, Path: mePath, Limits: []string{limitPassword},
+			ID: "delete-user", Method: http.MethodDelete, Path: mePath, StepUp: httpx.StepUpOrPassword, Limits: []string{limitPassword},
 			Errors:  []int{http.StatusConflict, http.StatusPreconditionFailed},
 			Summary: "Account deleted", Tag: tag,
 			Description: "Deletes the account and everything that belongs to it, and ends its sessions. The current password is asked of " +
@@ -70,7 +70,7 @@ func (h handler) endpoints() []httpx.Endpoint {
 			BodyExample: examplePassword(), ResultExample: httpx.Empty{},
 		}, h.changePassword, h.judgePassword),
 		httpx.Op(httpx.Operation{
-			ID: "export-user", Method: http.MethodGet, Path: mePath + "/export",
+			ID: "export-user", Method: http.MethodGet, Path: mePath + "/export", StepUp: httpx.StepUpNeeded,
 			Summary: "Everything held on you", Tag: tag,
 			Description:   "Gives everything that the system holds on the user, by section. Secrets are not part of it.",
 			ResultExample: exampleExport(),

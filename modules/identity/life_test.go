@@ -298,7 +298,7 @@ func prove(t *testing.T, h *house, userID string) {
 	}
 }
 
-// Users without a password need none to leave.
+// Users without a password need none to leave, if they signed in just now.
 func TestDeleteWithoutPassword(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, platformtest.SQLite(t, lines()...))
@@ -310,7 +310,13 @@ func TestDeleteWithoutPassword(t *testing.T) {
 	if err := h.ChangePassword(t.Context(), p, change("anything", anotherPass)); !errors.Is(err, apperr.ErrAuthentication) {
 		t.Errorf("a change of no password: %v", err)
 	}
-	if err := h.Delete(t.Context(), p, identity.Deletion{Client: client(), Precondition: anyTag}); err != nil {
+	wish := identity.Deletion{Client: client(), Precondition: anyTag}
+	p.AuthenticatedAt, p.FreshFor = h.Clock.Now().Add(-time.Minute), time.Minute-time.Second
+	if err := h.Delete(t.Context(), p, wish); apperr.From(err).Code() != apperr.CodeStepUpRequired {
+		t.Errorf("an old session without a password: %v", err)
+	}
+	p.FreshFor = time.Minute
+	if err := h.Delete(t.Context(), p, wish); err != nil {
 		t.Error(err)
 	}
 }

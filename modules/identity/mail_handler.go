@@ -66,7 +66,7 @@ func (h handler) mailEndpoints() []httpx.Endpoint {
 		}, h.resetPassword, h.judgeReset),
 		httpx.Op(httpx.Operation{
 			ID: "change-email", Method: http.MethodPost, Path: mePath + "/email", Limits: []string{limitEmailChange, limitPassword},
-			Idempotent: true, Errors: []int{http.StatusConflict},
+			StepUp: httpx.StepUpOrPassword, Idempotent: true, Errors: []int{http.StatusConflict},
 			Summary: "A mail is sent to the new address", Tag: tag,
 			Description: "Mails a link to the new address and a notice to the present one. The account has the new address, verified, once the token in the link is " +
 				"given to verify-email; sessions live on.",

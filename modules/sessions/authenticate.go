@@ -47,6 +47,7 @@ func (s *Service) Authenticate(ctx context.Context, token string) (*authn.Princi
 		s.metrics.refused(err)
 		return nil, err
 	}
+	p.FreshFor = s.config.StepUpMaxAge
 	return p, nil
 }
 

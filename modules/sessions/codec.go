@@ -12,10 +12,10 @@ import (
 	"github.com/authy2/backend/platform/invalidation"
 )
 
-// The layout of a cached value, version 1. Limits are not in it: the cache keeps them
+// The layout of a cached value, version 2. Limits are not in it: the cache keeps them
 // beside the payload, where its script can judge them.
 //
-//	version 1 · flags 1 · session id 16 · user id 16
+//	version 2 · flags 1 · session id 16 · user id 16
 //	authenticated at (ms, varint) · stamp (varint)
 //	auth methods: count, then each text · status · email · etag: texts
 //	profile: the rest
@@ -23,10 +23,11 @@ import (
 // A text is its length as uvarint and its bytes. Two releases share one cache during an
 // upgrade: a value of another version is left alone and the row is read instead.
 const (
-	codecVersion = 1
+	codecVersion = 2
 
 	flagComplianceOnly = 1 << 0
 	flagEmailVerified  = 1 << 1
+	flagSecondFactor   = 1 << 2
 
 	maxMethods = 16
 )
@@ -63,6 +64,9 @@ func encode(p *authn.Principal, stamp invalidation.Position) ([]byte, error) {
 	}
 	if a.EmailVerified {
 		flags |= flagEmailVerified
+	}
+	if p.SecondFactor {
+		flags |= flagSecondFactor
 	}
 	b := make([]byte, 0, 96+len(a.Status)+len(a.Email)+len(a.ETag)+len(a.Profile))
 	b = append(b, codecVersion, flags)
@@ -119,6 +123,7 @@ func decode(payload []byte, p *authn.Principal) (invalidation.Position, sessionI
 	}
 	p.AuthenticatedAt = time.UnixMilli(authenticated).UTC()
 	p.ComplianceOnly = flags&flagComplianceOnly != 0
+	p.SecondFactor = flags&flagSecondFactor != 0
 	p.Account.UserID = p.UserID
 	p.Account.Email = cut(email)
 	p.Account.EmailVerified = flags&flagEmailVerified != 0

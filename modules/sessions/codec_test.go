@@ -35,6 +35,7 @@ func TestValueSurvivesTheCache(t *testing.T) {
 	t.Parallel()
 	cases := map[string]func(*authn.Principal){
 		"whole":           func(*authn.Principal) {},
+		"second factor":   func(p *authn.Principal) { p.SecondFactor = true },
 		"no methods":      func(p *authn.Principal) { p.AuthMethods = []string{} },
 		"empty account":   func(p *authn.Principal) { p.Account = authn.Account{UserID: someUser, Profile: []byte{}} },
 		"long texts":      func(p *authn.Principal) { p.Account.Email = strings.Repeat("é", 127) },

@@ -23,6 +23,8 @@ type Config struct {
 	// RememberAbsoluteTimeout takes the place of AbsoluteTimeout for sign-ins with
 	// remember_me.
 	RememberAbsoluteTimeout time.Duration `conf:"remember_absolute_timeout" env:"SESSION_REMEMBER_ABSOLUTE_TIMEOUT" doc:"Absolute timeout of sign-ins with remember_me; 0: remember_me changes nothing."`
+	// StepUpMaxAge is how long a proof counts as recent where an operation asks for one.
+	StepUpMaxAge time.Duration `conf:"step_up_max_age" env:"STEP_UP_MAX_AGE" doc:"Seconds after signing in or POST /api/v1/auth/step-up during which operations that ask for a recent proof let a session in."`
 	// CleanupInterval is how often dead sessions are marked EXPIRED.
 	CleanupInterval time.Duration `conf:"cleanup_interval" env:"SESSION_CLEANUP_INTERVAL" doc:"Seconds between two runs of cleanup_sessions."`
 }
@@ -32,6 +34,7 @@ func DefaultConfig() Config {
 	return Config{
 		IdleTimeout:     15 * time.Minute,
 		AbsoluteTimeout: 8 * time.Hour,
+		StepUpMaxAge:    5 * time.Minute,
 		CleanupInterval: 5 * time.Minute,
 	}
 }
@@ -41,6 +44,7 @@ func (c Config) Validate() error {
 	errs := []error{
 		timeout("idle_timeout", c.IdleTimeout),
 		timeout("absolute_timeout", c.AbsoluteTimeout),
+		timeout("step_up_max_age", c.StepUpMaxAge),
 		timeout("cleanup_interval", c.CleanupInterval),
 	}
 	if c.IdleTimeout > c.AbsoluteTimeout {

@@ -14,7 +14,7 @@ func TestDefaultsAreFifteenMinutesWithinEightHours(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if c.IdleTimeout != 900*time.Second || c.AbsoluteTimeout != 28800*time.Second || c.RememberIdleTimeout != 0 || c.RememberAbsoluteTimeout != 0 {
+	if c.IdleTimeout != 900*time.Second || c.AbsoluteTimeout != 28800*time.Second || c.RememberIdleTimeout != 0 || c.RememberAbsoluteTimeout != 0 || c.StepUpMaxAge != 300*time.Second {
 		t.Fatalf("defaults are %+v", c)
 	}
 }
@@ -32,6 +32,7 @@ func TestConfigReportsEveryMistakeAtOnce(t *testing.T) {
 		"half of remember":         {func(c *sessions.Config) { c.RememberAbsoluteTimeout = 720 * time.Hour }, []string{"set both"}},
 		"remember idles too long":  {func(c *sessions.Config) { c.RememberIdleTimeout, c.RememberAbsoluteTimeout = 2*time.Hour, time.Hour }, []string{"remember_idle_timeout: 2h0m0s is longer"}},
 		"a session of a life time": {func(c *sessions.Config) { c.AbsoluteTimeout = 10000 * time.Hour }, []string{"absolute_timeout"}},
+		"no step-up":               {func(c *sessions.Config) { c.StepUpMaxAge = 0 }, []string{"step_up_max_age"}},
 		"two at once":              {func(c *sessions.Config) { c.IdleTimeout, c.CleanupInterval = 0, 0 }, []string{"idle_timeout", "cleanup_interval"}},
 	}
 	for name, c := range cases {

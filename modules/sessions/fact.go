@@ -21,12 +21,16 @@ const (
 	// ActionCreate is a session that came with something else than a log-in, such as a
 	// registration.
 	ActionCreate = "session.create"
+	// ActionStepUp is a signed-in user proving again who they are, or failing to.
+	ActionStepUp = "user.step_up"
 	// ActionRevoke is the end of sessions by hand or by a rule.
 	ActionRevoke = "session.revoke"
 )
 
 // actions is the audit vocabulary of the module.
-func actions() []string { return []string{ActionLogin, ActionLogout, ActionCreate, ActionRevoke} }
+func actions() []string {
+	return []string{ActionLogin, ActionLogout, ActionStepUp, ActionCreate, ActionRevoke}
+}
 
 // fact publishes f in the transaction that makes it true.
 func (s *Service) fact(ctx context.Context, tx bun.Tx, f events.Fact) error {
@@ -70,6 +74,22 @@ func notSignedIn(actorID, accountID, email string, err error) events.Fact {
 		f.Personal = map[string]string{"email": email}
 	}
 	return f
+}
+
+// steppedUp is the fact of a user who proved again who they are.
+func steppedUp(p *authn.Principal, method string) events.Fact {
+	return events.Fact{
+		Action: ActionStepUp, ActorID: p.UserID, ResourceType: "session", ResourceID: p.SessionID, Success: true,
+		Metadata: map[string]string{"method": method},
+	}
+}
+
+// notSteppedUp is the fact of a user, or of whoever has their session, who did not.
+func notSteppedUp(p *authn.Principal, err error) events.Fact {
+	return events.Fact{
+		Action: ActionStepUp, ActorID: p.UserID, ResourceType: "session", ResourceID: p.SessionID,
+		ErrorType: string(apperr.From(err).Code()),
+	}
 }
 
 // ended is the fact of sessions that somebody ended.

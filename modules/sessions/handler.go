@@ -72,6 +72,7 @@ func (h handler) endpoints() []httpx.Endpoint {
 			Description:   "Ends every session of the user but this one, or this one too.",
 			ResultExample: RevokedCount{Revoked: 2},
 		}, h.revokeAll),
+		h.stepUpEndpoint(),
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // MethodPassword is the authentication method of a password (RFC 8176 §2).
-const MethodPassword = "pwd"
+const MethodPassword = authn.MethodPassword
 
 // PasswordLogin is a log-in with email and password.
 type PasswordLogin struct {

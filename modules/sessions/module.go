@@ -26,8 +26,8 @@ import (
 const Name = "sessions"
 
 // Module is the entry of sessions in the binary. The wiring gives it [Credentials],
-// [Accounts], [Gates], [Limits], [Compliance] and [Organizations]; it gives [*Service],
-// which is authn.Authenticator and authn.SessionIssuer.
+// [Accounts], [Gates], [Limits], [Compliance], [Organizations], [SecondFactors] and [Factors]; it gives
+// [*Service], which is authn.Authenticator and authn.SessionIssuer.
 func Module() kernel.Module {
 	return kernel.Define(kernel.Module{
 		Name:       Name,
@@ -64,6 +64,8 @@ type dependencies struct {
 	Limits        Limits
 	Compliance    Compliance
 	Organizations Organizations
+	SecondFactors SecondFactors
+	Factors       Factors
 }
 
 func newService(d dependencies, lifecycle fx.Lifecycle) (*Service, error) {
@@ -71,6 +73,7 @@ func newService(d dependencies, lifecycle fx.Lifecycle) (*Service, error) {
 		DB: d.DB, Cache: d.Cache, Invalidation: d.Invalidation, Clock: d.Clock, IDs: d.IDs, Tokens: d.Tokens, Bus: d.Bus,
 		Guard: d.Guard, Logger: d.Logger, Metrics: d.Metrics, Credentials: d.Credentials, Accounts: d.Accounts, Gates: d.Gates,
 		Limits: d.Limits, Compliance: d.Compliance, Organizations: d.Organizations,
+		SecondFactors: d.SecondFactors, Factors: d.Factors,
 	})
 	if err != nil {
 		return nil, err

@@ -19,6 +19,8 @@ func TestContract(t *testing.T) {
 		func() sessions.Limits { return sessions.NoLimits{} },
 		func() sessions.Compliance { return sessions.NoCompliance{} },
 		func() sessions.Organizations { return sessions.NoOrganizations{} },
+		func() sessions.SecondFactors { return sessions.NoSecondFactors{} },
+		func() sessions.Factors { return sessions.NoFactors{} },
 		openGates,
 		func(s *sessions.Service) authn.Authenticator { return s },
 		func() authn.Authorizer { return authn.NoAuthorizer{} },

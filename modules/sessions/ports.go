@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/secret"
 )
@@ -104,6 +105,48 @@ func (NoCompliance) ComplianceOf(context.Context, string) (ComplianceOverview, e
 		MissingMethods: []string{},
 		Orgs:           []ComplianceOrganization{},
 	}, nil
+}
+
+// SecondFactors knows who has a second factor. Whatever changes that records an
+// invalidation of the user, in the transaction that changes it.
+type SecondFactors interface {
+	// Has reports whether the user has a second factor that works. It reads through db: the
+	// transaction of a sign-in, or the read pool. One statement.
+	Has(ctx context.Context, db bun.IDB, userID string) (bool, error)
+}
+
+// NoSecondFactors is SecondFactors of a system without second factors.
+type NoSecondFactors struct{}
+
+// Has returns false.
+func (NoSecondFactors) Has(context.Context, bun.IDB, string) (bool, error) { return false, nil }
+
+// StepUpProof is what a signed-in user proves with again who they are. Exactly one of
+// Code and Assertion is set.
+type StepUpProof struct {
+	// Code is a one-time code.
+	Code secret.String
+	// Assertion is what a passkey answered, a JSON object as browsers give it. It carries the
+	// challenge that it answers.
+	Assertion []byte
+	// Client is where the request comes from.
+	Client authn.Client
+}
+
+// Factors checks second factors of users who are signed in.
+type Factors interface {
+	// Verify uses up a proof of p's user and returns its method, one that
+	// [authn.IsSecondFactor] knows. A wrong one is [apperr.ErrAuthentication], which the
+	// caller counts. It is not called inside a transaction.
+	Verify(ctx context.Context, p *authn.Principal, proof StepUpProof) (method string, err error)
+}
+
+// NoFactors is Factors of a system without second factors.
+type NoFactors struct{}
+
+// Verify refuses every proof.
+func (NoFactors) Verify(context.Context, *authn.Principal, StepUpProof) (string, error) {
+	return "", apperr.ErrAuthentication
 }
 
 // Gates are the rules that every sign-in passes, asked in the order of the fields.

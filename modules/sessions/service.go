@@ -46,6 +46,8 @@ type Parts struct {
 	Limits        Limits
 	Compliance    Compliance
 	Organizations Organizations
+	SecondFactors SecondFactors
+	Factors       Factors
 }
 
 // Service is the use cases of sessions. It is also the system's [authn.Authenticator]
@@ -68,6 +70,8 @@ type Service struct {
 	limits        Limits
 	compliance    Compliance
 	organizations Organizations
+	seconds       SecondFactors
+	factors       Factors
 
 	tombs    tombs
 	activity *writeBack
@@ -93,6 +97,7 @@ func New(config Config, p Parts) (*Service, error) {
 		tokens: p.Tokens, bus: p.Bus, guard: p.Guard, logger: p.Logger,
 		credentials: p.Credentials, accounts: p.Accounts, gates: p.Gates, limits: p.Limits,
 		compliance: p.Compliance, organizations: p.Organizations,
+		seconds: p.SecondFactors, factors: p.Factors,
 		tombs: tombs{
 			cache: p.Cache, log: p.Invalidation, ids: p.IDs,
 			trusted: p.Cache.Shared() || p.DB.Dialect() == database.SQLite,

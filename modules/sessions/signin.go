@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -77,9 +78,15 @@ func (s *Service) issue(ctx context.Context, tx bun.Tx, a authn.Attempt, complia
 	if err != nil {
 		return nil, fmt.Errorf("sessions: limits of a user: %w", err)
 	}
+	second := slices.ContainsFunc(a.Methods, authn.IsSecondFactor) // whoever gave one has one
+	if !second {
+		if second, err = s.seconds.Has(ctx, tx, r.UserID); err != nil {
+			return nil, fmt.Errorf("sessions: second factors of a user: %w", err)
+		}
+	}
 	idle, end := r.bound(rules)
 	snap := &snapshot{sid: sid, stamp: stamp, idle: idle, principal: authn.Principal{
-		SessionID: r.ID, UserID: r.UserID, AuthMethods: a.Methods, AuthenticatedAt: now,
+		SessionID: r.ID, UserID: r.UserID, AuthMethods: a.Methods, AuthenticatedAt: now, SecondFactor: second,
 		ExpiresAt: deadline(now, idle, end), AbsoluteExpiresAt: end,
 		ComplianceOnly: restricted(complianceOnly, a.Account.Status), Account: a.Account,
 	}}

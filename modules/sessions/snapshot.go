@@ -56,6 +56,10 @@ func (s *Service) read(ctx context.Context, h hash, now time.Time, proof seen) (
 	if err != nil {
 		return nil, fmt.Errorf("sessions: limits of a user: %w", err)
 	}
+	second, err := s.seconds.Has(ctx, s.db.Read(), r.UserID) // remembered in the same way
+	if err != nil {
+		return nil, fmt.Errorf("sessions: second factors of a user: %w", err)
+	}
 	idle, end := r.bound(rules)
 	last := r.LastActivityAt
 	if a, ok := s.activity.latest(sid); ok && last.Before(a.at()) {
@@ -80,7 +84,7 @@ func (s *Service) read(ctx context.Context, h hash, now time.Time, proof seen) (
 		sid: sid, stamp: stamp, idle: idle,
 		principal: authn.Principal{
 			SessionID: r.ID, UserID: r.UserID, AuthMethods: methodsOf(r.AuthMethods),
-			AuthenticatedAt: r.AuthAt, ExpiresAt: deadline(now, idle, end), AbsoluteExpiresAt: end,
+			AuthenticatedAt: r.AuthAt, SecondFactor: second, ExpiresAt: deadline(now, idle, end), AbsoluteExpiresAt: end,
 			ComplianceOnly: restricted(r.ComplianceOnly, account.Status), Account: account,
 		},
 	}, nil

@@ -18,6 +18,7 @@ type store struct {
 	db     *database.DB
 	byHash *database.Stmt
 	insert *database.Stmt
+	stepUp *database.Stmt
 	sliding
 }
 
@@ -31,6 +32,8 @@ func newStore(db *database.DB, log *invalidation.Log) *store {
 		insert: db.Prepare(`INSERT INTO sessions_sessions (id, user_id, token_hash, status, ip_address, user_agent, auth_methods,
 	is_compliance_only, remember, idle_seconds, absolute_expires_at, expires_at, last_activity_at, authenticated_at, created_at, updated_at)
 VALUES (?, ?, ?, 'ACTIVE', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ` + log.StampSQL()),
+		stepUp: db.Prepare(`UPDATE sessions_sessions SET authenticated_at = ?, auth_methods = ?, updated_at = ?
+WHERE id = ? AND user_id = ? AND status = 'ACTIVE' RETURNING token_hash`),
 		sliding: newSliding(db),
 	}
 }
@@ -49,6 +52,14 @@ func (s *store) add(ctx context.Context, tx bun.Tx, r *row) (stamp invalidation.
 	err = s.insert.In(tx).QueryRow(ctx, r.ID, r.UserID, r.TokenHash, r.IPAddress, r.UserAgent, r.AuthMethods,
 		r.ComplianceOnly, r.Remember, r.IdleSeconds, r.Cap, r.ExpiresAt, r.LastActivityAt, r.AuthAt, r.CreatedAt, r.UpdatedAt).Scan(&stamp)
 	return stamp, err
+}
+
+// prove notes in an ACTIVE session of a user when and how they proved who they are, and
+// returns its token's hash. It is sql.ErrNoRows when there is no such session any more.
+func (s *store) prove(ctx context.Context, tx bun.Tx, p *authn.Principal, at time.Time, methods []string) (hash, error) {
+	var found []byte
+	err := s.stepUp.In(tx).QueryRow(ctx, at, methodsText(methods), at, p.SessionID, p.UserID).Scan(&found)
+	return hashOf(found), err
 }
 
 // locked is a session that the transaction holds.

@@ -113,7 +113,7 @@ func (h handler) memberEndpoints() []httpx.Endpoint {
 		}, h.changeRole),
 		httpx.Op(httpx.Operation{
 			ID: "transfer-ownership", Method: http.MethodPost, Path: organizationPath + "/transfer-ownership",
-			Permission: authn.PermissionOrganizationTransfer, Idempotent: true, Errors: []int{http.StatusNotFound, http.StatusConflict},
+			Permission: authn.PermissionOrganizationTransfer, StepUp: httpx.StepUpNeeded, Idempotent: true, Errors: []int{http.StatusNotFound, http.StatusConflict},
 			Summary: "Ownership transferred", Tag: tag,
 			Description: "Makes another member the owner in your place. You become an admin.",
 			BodyExample: TransferBody{NewOwnerID: exampleOtherUserID}, ResultExample: exampleTransferred(),
