@@ -35,6 +35,8 @@ func TestDocument(t *testing.T) {
 		"POST /api/v1/organizations/{id}/members", "DELETE /api/v1/organizations/{id}/members/{userId}", "PATCH /api/v1/organizations/{id}/members/{userId}/role",
 		"POST /api/v1/organizations/{id}/transfer-ownership", "GET /api/v1/organizations/{id}/roles", "GET /api/v1/organizations/{id}/session-policy", "PUT /api/v1/organizations/{id}/session-policy",
 		"GET /api/v1/organizations/{id}/invites", "POST /api/v1/organizations/{id}/invites", "DELETE /api/v1/organizations/{id}/invites/{inviteId}", "POST /api/v1/organizations/{id}/invites/{inviteId}/resend",
+		"POST /api/v1/auth/totp/enroll", "POST /api/v1/auth/totp/verify-enrollment", "POST /api/v1/auth/totp/verify", "GET /api/v1/auth/totp/status",
+		"POST /api/v1/auth/totp/regenerate-backup-codes", "DELETE /api/v1/auth/totp/disable", "GET /api/v1/auth/devices", "DELETE /api/v1/auth/devices", "DELETE /api/v1/auth/devices/{id}",
 		"GET /api/v1/invites/{token}", "POST /api/v1/invites/{token}/accept", "GET /api/v1/organizations/{id}/audit-logs",
 	} {
 		want[route] = true
