@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -80,6 +81,10 @@ func (c *complaints) api(a *Answer) {
 		return
 	}
 	c.check(media == "application/json", "Content-Type is %q", h.Get("Content-Type"))
+	if a.Status == http.StatusOK && slices.Contains(bare, a.Call.Path) {
+		c.check(a.Envelope["success"] == nil && a.Envelope["challenge"] != nil, "an envelope where a bare document belongs")
+		return
+	}
 	c.envelope(a)
 }
 
