@@ -90,7 +90,7 @@ func wireSessions(plan *kernel.Plan) fx.Option {
 			func() tenancy.SystemLimits { return tenancy.SystemLimits{} },
 		)
 	}
-	return fx.Provide(
+	return fx.Options(wireStepUp(plan), fx.Provide(
 		func(s *sessions.Service) authn.Authenticator { return s },
 		func(s *sessions.Service) authn.SessionIssuer { return s },
 		func(s *sessions.Service) tenancy.SystemLimits {
@@ -98,9 +98,7 @@ func wireSessions(plan *kernel.Plan) fx.Option {
 			return tenancy.SystemLimits{Idle: longest.Idle, Absolute: longest.Absolute}
 		},
 		func() sessions.Compliance { return sessions.NoCompliance{} },
-		func() sessions.SecondFactors { return sessions.NoSecondFactors{} },
-		func() sessions.Factors { return sessions.NoFactors{} },
-	)
+	))
 }
 
 // wireTenancy gives the others the organizations.

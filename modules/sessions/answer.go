@@ -16,7 +16,7 @@ import (
 const maxPasswordBytes = 1024
 
 // methodTOTP is the authentication method of a one-time code (RFC 8176 §2).
-const methodTOTP = "otp"
+const methodTOTP = authn.MethodOTP
 
 // errNoPrincipal is a wrong declaration: an operation that requires a session has one.
 var errNoPrincipal = errors.New("sessions: a request without a principal reached an operation that needs one")

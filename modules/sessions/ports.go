@@ -110,8 +110,8 @@ func (NoCompliance) ComplianceOf(context.Context, string) (ComplianceOverview, e
 // SecondFactors knows who has a second factor. Whatever changes that records an
 // invalidation of the user, in the transaction that changes it.
 type SecondFactors interface {
-	// Has reports whether the user has a second factor that works. It reads through db: the
-	// transaction of a sign-in, or the read pool. One statement.
+	// Has reports whether the user has a second factor that works. It reads through db. One
+	// statement. Sign-ins do not ask: the gate of second factors says it in its decision.
 	Has(ctx context.Context, db bun.IDB, userID string) (bool, error)
 }
 

@@ -47,7 +47,7 @@ func (s *Service) CompleteSignIn(ctx context.Context, tx bun.Tx, a authn.Attempt
 			return authn.Outcome{Challenge: verdict.challenge}, nil
 		}
 	}
-	issued, err := s.issue(ctx, tx, a, verdict.restricted)
+	issued, err := s.issue(ctx, tx, a, verdict)
 	if err != nil {
 		return authn.Outcome{}, err
 	}
@@ -55,7 +55,7 @@ func (s *Service) CompleteSignIn(ctx context.Context, tx bun.Tx, a authn.Attempt
 }
 
 // issue creates the session of an attempt that passed every gate.
-func (s *Service) issue(ctx context.Context, tx bun.Tx, a authn.Attempt, complianceOnly bool) (*authn.IssuedSession, error) {
+func (s *Service) issue(ctx context.Context, tx bun.Tx, a authn.Attempt, v verdict) (*authn.IssuedSession, error) {
 	token := s.tokens.New()
 	h, ok := parseToken(token.Reveal())
 	if !ok {
@@ -63,7 +63,7 @@ func (s *Service) issue(ctx context.Context, tx bun.Tx, a authn.Attempt, complia
 	}
 	now := instant(s.clock.Now())
 	r := newRow(s.ids.New(), h, a, s.config.limits(a.Remember), now)
-	r.ComplianceOnly = complianceOnly
+	r.ComplianceOnly = v.restricted
 	sid, err := parseSessionID(r.ID)
 	if err != nil {
 		return nil, fmt.Errorf("sessions: id of a session: %w", err)
@@ -78,17 +78,14 @@ func (s *Service) issue(ctx context.Context, tx bun.Tx, a authn.Attempt, complia
 	if err != nil {
 		return nil, fmt.Errorf("sessions: limits of a user: %w", err)
 	}
-	second := slices.ContainsFunc(a.Methods, authn.IsSecondFactor) // whoever gave one has one
-	if !second {
-		if second, err = s.seconds.Has(ctx, tx, r.UserID); err != nil {
-			return nil, fmt.Errorf("sessions: second factors of a user: %w", err)
-		}
-	}
+	// Whoever gave a second factor has one, and of the others the gate has told. A change since
+	// then is another version of the credentials.
+	second := v.second || slices.ContainsFunc(a.Methods, authn.IsSecondFactor)
 	idle, end := r.bound(rules)
 	snap := &snapshot{sid: sid, stamp: stamp, idle: idle, principal: authn.Principal{
 		SessionID: r.ID, UserID: r.UserID, AuthMethods: a.Methods, AuthenticatedAt: now, SecondFactor: second,
 		ExpiresAt: deadline(now, idle, end), AbsoluteExpiresAt: end,
-		ComplianceOnly: restricted(complianceOnly, a.Account.Status), Account: a.Account,
+		ComplianceOnly: restricted(v.restricted, a.Account.Status), Account: a.Account,
 	}}
 	if err := s.fact(ctx, tx, signedIn(a, r.ID)); err != nil {
 		return nil, err

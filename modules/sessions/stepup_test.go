@@ -239,8 +239,9 @@ func TestStepUpIsCounted(t *testing.T) {
 			r := newReplica(t, b, keys.set, func(s *setup) {
 				s.parts.Guard = ratelimit.NewGuard(ratelimit.NewMemoryGrowing(s.clock), b.Store, [32]byte{1}, true)
 			})
+			session := r.signIn(t, bob)
 			keys.give(t, r, bob, second)
-			p := r.accepts(t, r.signIn(t, bob))
+			p := r.accepts(t, session)
 			wrong, right := byPassword("wrong"), byPassword(bobPassword)
 			if second {
 				wrong, right = byCode("0"), byCode(rightCode)

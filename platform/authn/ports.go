@@ -126,6 +126,9 @@ type Decision struct {
 	// ChallengeNeeded: the gate has stored the pending sign-in in the transaction it
 	// was given and minted the token that names it.
 	Challenge *Challenge
+	// SecondFactor says that the user has a second factor, although the gate continues without
+	// it, as for a device that is remembered. The session is not taken for one that gave it.
+	SecondFactor bool
 	// Err is what a refused client is told. It must be set when Verdict is Refuse.
 	Err *apperr.Error
 }

@@ -38,7 +38,7 @@ func (g *Gate) Check(ctx context.Context, tx bun.Tx, a authn.Attempt) (authn.Dec
 	}
 	offered := held.offered()
 	if len(offered) == 0 || held.remembered {
-		return authn.Decision{Verdict: authn.Continue}, nil
+		return authn.Decision{Verdict: authn.Continue, SecondFactor: len(offered) > 0}, nil
 	}
 	challenge, err := g.Open(ctx, tx, a, offered)
 	if err != nil {
