@@ -36,6 +36,8 @@ func TestDocument(t *testing.T) {
 		"POST /api/v1/organizations/{id}/transfer-ownership", "GET /api/v1/organizations/{id}/roles", "GET /api/v1/organizations/{id}/session-policy", "PUT /api/v1/organizations/{id}/session-policy",
 		"GET /api/v1/organizations/{id}/invites", "POST /api/v1/organizations/{id}/invites", "DELETE /api/v1/organizations/{id}/invites/{inviteId}", "POST /api/v1/organizations/{id}/invites/{inviteId}/resend",
 		"GET /api/v1/invites/{token}", "POST /api/v1/invites/{token}/accept", "GET /api/v1/organizations/{id}/audit-logs",
+		"POST /api/v1/auth/verify-email", "POST /api/v1/auth/resend-verification", "POST /api/v1/auth/forgot-password", "POST /api/v1/auth/reset-password",
+		"POST /api/v1/users/me/email", "POST /api/v1/contact",
 	} {
 		want[route] = true
 	}
