@@ -116,9 +116,9 @@ func (h handler) showReset(ctx context.Context, v *web.Visit) (web.View, error) 
 	}
 	shortest, _ := h.service.PasswordLength()
 	return web.View{
-		Title: "Choose a new password",
+		Title: "Choose a new password", Facts: []web.Fact{{Name: "Account", Value: state.Email}},
 		Form: &web.Form{Token: token, Button: "Set the new password", Fields: []web.Field{
-			{Name: "email", Label: "Email address", Type: "email", Autocomplete: "username", Value: state.Email, ReadOnly: true},
+			{Name: "email", Type: "email", Autocomplete: "username", Value: state.Email, Silent: true},
 			{
 				Name: "password", Label: "New password", Type: "password", Autocomplete: "new-password", Required: true, MinLength: shortest,
 				Hint: fmt.Sprintf("At least %d characters. A few words in a row are good.", shortest),

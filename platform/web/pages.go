@@ -127,10 +127,12 @@ func (p *Pages) lay(v View, path string) sheet {
 	told := map[string]bool{}
 	for _, f := range v.Form.Fields {
 		in := drawn(f, cleaned(v.Wrong[f.Name]))
-		in.Focus = len(in.Wrong) > 0 && len(s.Problems) == 0
-		told[f.Name] = true
+		in.Focus = !f.Silent && len(in.Wrong) > 0 && len(s.Problems) == 0
+		told[f.Name] = !f.Silent
 		for _, text := range in.Wrong {
-			s.Problems = append(s.Problems, problem{in.ID, in.Label + ": " + text})
+			if !f.Silent {
+				s.Problems = append(s.Problems, problem{in.ID, in.Label + ": " + text})
+			}
 		}
 		s.Inputs = append(s.Inputs, in)
 	}
