@@ -1,13 +1,17 @@
 package tenancy_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/authy2/backend/modules/tenancy"
 	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/id"
 	"github.com/authy2/backend/platform/platformtest"
 )
@@ -330,6 +334,30 @@ func TestListsOfInvites(t *testing.T) {
 		stranger.Account.EmailVerified = true
 		if list, _, err := h.ReceivedInvites(t.Context(), stranger, "", 10); err != nil || len(list) != 0 {
 			t.Errorf("a stranger received %v, %v", list, err)
+		}
+	})
+}
+
+// What was used or cancelled after a backup is there again when it is restored. Its token must
+// not work again; whoever is still wanted is sent a new one.
+func TestInvitesEndWithARestoredBackup(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
+		h := newHost(t, b)
+		ann, bob := h.enter(t, "ann"), h.enter(t, "bob")
+		o := h.found(t, ann.UserID, "Acme")
+		i, token := h.invite(t, ann, o.ID, "bob", tenancy.RoleAdmin)
+		h.change(t, func(ctx context.Context, tx bun.Tx) error { return h.Bus.Publish(ctx, tx, events.DataRestored{}) })
+		h.refused(t, "restored", bob, token, "GONE")
+		h.refused(t, "restored, to nobody", nil, token, "GONE")
+		if list, _, err := h.ReceivedInvites(t.Context(), bob, "", 9); err != nil || len(list) != 0 {
+			t.Errorf("the invited sees %+v, %v", list, err)
+		}
+		if err := h.ResendInvite(t.Context(), ann, o.ID, i.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.accept(t, bob, h.mailed(t, "bob")); err != nil {
+			t.Errorf("sent again: %v", err)
 		}
 	})
 }
