@@ -90,8 +90,8 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, v View) {
 	if err := p.layout.Execute(&b, s); err != nil {
 		// The layout is tested with every part of a view: only a program that was changed
 		// comes here, and its page would be of no use either.
-		p.edge.Refused(w, r, fmt.Errorf("web: layout: %w", err))
-		w.WriteHeader(http.StatusInternalServerError)
+		_, status := p.edge.Refused(w, r, fmt.Errorf("web: layout: %w", err))
+		w.WriteHeader(status)
 		return
 	}
 	h := w.Header()
