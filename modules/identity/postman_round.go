@@ -73,6 +73,13 @@ func (p *Postman) writeVerification(ctx context.Context, tx bun.Tx, userID strin
 	if err != nil || r.EmailVerified || !r.Status.mayRecover() {
 		return false, err
 	}
+	// Whoever registers an address again and again need not be its owner.
+	if err := p.mayMail(ctx, countFirst, r.Email); err != nil {
+		if errors.Is(err, apperr.ErrRateLimited) {
+			return false, nil
+		}
+		return false, err
+	}
 	return p.write(ctx, tx, &r, PurposeVerify)
 }
 
