@@ -32,8 +32,9 @@ const (
 	// client does next.
 	leastPause  = 500 * time.Millisecond
 	spreadPause = time.Second
-	// roundTimeout bounds what follows one pause.
-	roundTimeout = 10 * time.Second
+	// roundTimeout bounds what follows one pause, and roundFor how long that begins mails of
+	// either kind: what is left then comes with the next.
+	roundTimeout, roundFor = 10 * time.Second, 3 * time.Second
 )
 
 // PostmanParts is what a [Postman] works with. All are needed.
