@@ -70,7 +70,8 @@ func (h handler) showVerify(ctx context.Context, v *web.Visit) (web.View, error)
 	}
 	if state.Purpose == PurposeChange {
 		view.Title, view.Lines = "Confirm your new email address", []string{"Your account gets this address in place of the one that it has."}
-		view.Notes = []string{"If you do not know of this, close this page: the account keeps the address that it has."}
+		view.Facts = []web.Fact{{Name: "Account", Value: state.Account}, {Name: "New email address", Value: state.Email}}
+		view.Notes = []string{"If you do not know that account, close this page: it keeps the address that it has."}
 	}
 	return view, nil
 }
