@@ -24,7 +24,7 @@ const (
 	// eraseRows is how many pieces of personal data one transaction removes. Whoever waits
 	// for an erasure waits for no more; without their key the others cannot be read, and
 	// they go with the next sweeps.
-	eraseRows = 10_000
+	eraseRows = 2_000
 	// sweepRounds is how many such transactions one sweep has, so that sealing goes on.
 	sweepRounds = 20
 )

@@ -201,7 +201,7 @@ func TestEraseALot(t *testing.T) {
 	t.Parallel()
 	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
 		v := newVault(t, b)
-		const rows, atOnce = 30_050, 10_000
+		const rows, atOnce = 6_050, 2_000
 		v.fill(t, rows, carol)
 		v.exec(t, `INSERT INTO audit_personal (entry_id, part, subject, content) SELECT id, 'client', ?, mac FROM audit_entries`, "user:"+carol)
 		v.exec(t, `INSERT INTO audit_subjects (subject, secret) SELECT ?, mac FROM audit_entries LIMIT 1`, "user:"+carol)
