@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 )
 
 // quiet returns the logger for River, whose news are our details: what it reports at info
@@ -49,7 +50,7 @@ func interrupted(a slog.Attr) bool {
 	if err, ok := a.Value.Any().(error); ok {
 		return errors.Is(err, context.Canceled)
 	}
-	return a.Value.String() == context.Canceled.Error()
+	return strings.HasSuffix(a.Value.String(), context.Canceled.Error()) // whatever stands before it
 }
 
 // writable returns a with times beyond the year 9999, by which River means never, as

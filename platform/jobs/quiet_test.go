@@ -66,6 +66,7 @@ func TestInterruptionsAreNoFaults(t *testing.T) {
 		"a warning":                {slog.LevelWarn, slog.String("queue", "default"), true},
 		"a fault":                  {slog.LevelError, slog.String("err", "connection refused"), true},
 		"an interruption as text":  {slog.LevelError, slog.String("err", "context canceled"), false},
+		"an interruption inside":   {slog.LevelError, slog.String("err", "timeout: context already done: context canceled"), false},
 		"an interruption as error": {slog.LevelError, slog.Any("error", fmt.Errorf("notify: %w", context.Canceled)), false},
 		"a time-out":               {slog.LevelError, slog.Any("err", context.DeadlineExceeded), true},
 	} {
