@@ -4,7 +4,7 @@
 -- that broke off by a fault of the program. recipient is a keyed hash of the address, by
 -- which the mails of a deleted account are found.
 CREATE TABLE platform_mails (
-    id           {{.UUID}} PRIMARY KEY,
+    id           {{.UUID}} NOT NULL PRIMARY KEY,
     purpose      {{.Text}} NOT NULL,
     message_id   {{.Text}} NOT NULL,
     recipient    {{.Bytes}} NOT NULL,
