@@ -56,7 +56,7 @@ func newInviteStore(db *database.DB) *inviteStore {
 		take:   db.Prepare(`DELETE FROM tenancy_invites WHERE token_hash = ? RETURNING ` + inviteColumns),
 		drop:   db.Prepare(`DELETE FROM tenancy_invites WHERE organization_id = ? AND email = ?`),
 		prune: db.Prepare(`DELETE FROM tenancy_invites WHERE id IN
-	(SELECT id FROM tenancy_invites WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`),
+	(SELECT id FROM tenancy_invites WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) AND expires_at <= ?`),
 		expire: db.Prepare(`UPDATE tenancy_invites SET expires_at = ? WHERE expires_at > ?`),
 		hold:   db.Prepare(hold),
 	}
@@ -206,7 +206,7 @@ func (s *inviteStore) received(ctx context.Context, p *authn.Principal, after st
 // removeExpired removes up to limit invitations that expired before the time, and returns
 // how many.
 func (s *inviteStore) removeExpired(ctx context.Context, before time.Time, limit int) (int64, error) {
-	res, err := s.prune.Exec(ctx, before, limit)
+	res, err := s.prune.Exec(ctx, before, limit, before) // judged again where somebody renewed it meanwhile
 	if err != nil {
 		return 0, fmt.Errorf("tenancy: remove expired invitations: %w", err)
 	}

@@ -362,6 +362,41 @@ func TestInvitesEndWithARestoredBackup(t *testing.T) {
 	})
 }
 
+// Whoever is invited anew while the clean-up is about to remove the old invitation keeps the
+// new one, which stands in its row.
+func TestCleanupMeetsARenewal(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
+		h := newHost(t, b)
+		ann := h.enter(t, "ann")
+		o := h.found(t, ann.UserID, "Acme")
+		h.invite(t, ann, o.ID, "bob", tenancy.RoleGuest)
+		b.Clock.Advance(50 * 24 * time.Hour)
+		cleaned := make(chan error, 1)
+		h.change(t, func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewRaw("UPDATE tenancy_invites SET expires_at = ?", b.Clock.Now().Add(time.Hour)).Exec(ctx)
+			go func() {
+				_, err := h.CleanupInvites(t.Context())
+				cleaned <- err
+			}()
+			if err == nil && b.Name == "postgres" {
+				platformtest.Eventually(t, 10*time.Second, "the clean-up to wait for the row", func() bool {
+					var waiting int
+					err := tx.NewRaw("SELECT count(*) FROM pg_locks WHERE NOT granted").Scan(ctx, &waiting)
+					return err == nil && waiting > 0
+				})
+			}
+			return err
+		})
+		if err := <-cleaned; err != nil {
+			t.Fatal(err)
+		}
+		if n := h.count(t, "tenancy_invites"); n != 1 {
+			t.Errorf("%d invitations are left, want the new one", n)
+		}
+	})
+}
+
 func TestCleanupInvites(t *testing.T) {
 	t.Parallel()
 	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {

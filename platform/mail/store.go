@@ -34,7 +34,8 @@ func newStore(db *database.DB) store {
 			"WHERE id = ? AND state = 'waiting' AND attempts = ?"),
 		forgetting: db.Prepare("DELETE FROM platform_mails WHERE recipient = ?"),
 		pruning: db.Prepare("DELETE FROM platform_mails WHERE id IN " +
-			"(SELECT id FROM platform_mails WHERE state <> 'waiting' AND done_at < ? ORDER BY done_at LIMIT ?)"),
+			"(SELECT id FROM platform_mails WHERE state <> 'waiting' AND done_at < ? ORDER BY done_at LIMIT ?) " +
+			"AND state <> 'waiting' AND done_at < ?"),
 	}
 }
 
@@ -120,7 +121,7 @@ func (s store) bury(ctx context.Context, l lease, now time.Time, reason string, 
 // prune removes at most n rows of mails that ended before the time.
 func (s store) prune(ctx context.Context, before time.Time, n int) (removed int64, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		result, err := s.pruning.In(tx).Exec(ctx, before, n)
+		result, err := s.pruning.In(tx).Exec(ctx, before, n, before) // judged again where somebody retries it meanwhile
 		if err != nil {
 			return err
 		}
