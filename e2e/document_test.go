@@ -38,6 +38,8 @@ func TestDocument(t *testing.T) {
 		"POST /api/v1/auth/totp/enroll", "POST /api/v1/auth/totp/verify-enrollment", "POST /api/v1/auth/totp/verify", "GET /api/v1/auth/totp/status",
 		"POST /api/v1/auth/totp/regenerate-backup-codes", "DELETE /api/v1/auth/totp/disable", "GET /api/v1/auth/devices", "DELETE /api/v1/auth/devices", "DELETE /api/v1/auth/devices/{id}",
 		"GET /api/v1/invites/{token}", "POST /api/v1/invites/{token}/accept", "GET /api/v1/organizations/{id}/audit-logs",
+		"POST /api/v1/auth/verify-email", "POST /api/v1/auth/resend-verification", "POST /api/v1/auth/forgot-password", "POST /api/v1/auth/reset-password",
+		"POST /api/v1/users/me/email", "POST /api/v1/contact",
 	} {
 		want[route] = true
 	}

@@ -24,7 +24,7 @@ type Call struct {
 	ContentType string
 	// Token is sent as bearer token.
 	Token string
-	// Header is added; a header given here wins.
+	// Header is added; a header given here wins. Host is what the request says it is for.
 	Header map[string]string
 	// Unavailable allows a 503.
 	Unavailable bool
@@ -105,6 +105,9 @@ func (s *Server) request(ctx context.Context, c Call) (*http.Request, error) {
 	}
 	for k, v := range c.Header {
 		req.Header.Set(k, v)
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host // the header alone is not sent
 	}
 	return req, nil
 }

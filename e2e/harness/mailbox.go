@@ -23,8 +23,13 @@ type Mail struct {
 	From, To, Subject, MessageID string
 	// Purpose is what kind of mail it is, from the name of its file.
 	Purpose string
-	// Text is the plain text.
-	Text string
+	// ReplyTo is empty when the mail says nothing of it.
+	ReplyTo string
+	// Text is the plain text, HTML the other form of it.
+	Text, HTML string
+	// Header is what the mail's header says, and Raw all of it; a mail from a file has none.
+	Header mail.Header
+	Raw    []byte
 	// Sent is the time of the file.
 	Sent time.Time
 }
@@ -91,14 +96,23 @@ func readMail(file string) (Mail, error) {
 	if err != nil {
 		return Mail{}, fmt.Errorf("harness: %w", err)
 	}
-	raw, err := mail.ReadMessage(f)
+	m, err := parseMail(f)
 	if err != nil {
-		return Mail{}, fmt.Errorf("harness: no mail (RFC 5322): %w", err)
+		return Mail{}, err
 	}
-	m := Mail{MessageID: raw.Header.Get("Message-Id"), Sent: info.ModTime()}
+	m.Sent = info.ModTime()
 	if parts := strings.Split(filepath.Base(file), "-"); len(parts) > 2 { // <time>-<purpose>-<id>.eml
 		m.Purpose = parts[1]
 	}
+	return m, nil
+}
+
+func parseMail(r io.Reader) (Mail, error) {
+	raw, err := mail.ReadMessage(r)
+	if err != nil {
+		return Mail{}, fmt.Errorf("harness: no mail (RFC 5322): %w", err)
+	}
+	m := Mail{MessageID: raw.Header.Get("Message-Id"), Header: raw.Header}
 	if m.Subject, err = new(mime.WordDecoder).DecodeHeader(raw.Header.Get("Subject")); err != nil {
 		return Mail{}, fmt.Errorf("harness: subject: %w", err)
 	}
@@ -109,35 +123,47 @@ func readMail(file string) (Mail, error) {
 		}
 		*into = list[0].Address
 	}
-	m.Text, err = plainText(raw.Header.Get("Content-Type"), raw.Header.Get("Content-Transfer-Encoding"), raw.Body)
+	if raw.Header.Get("Reply-To") != "" {
+		to, err := mail.ParseAddress(raw.Header.Get("Reply-To"))
+		if err != nil {
+			return Mail{}, fmt.Errorf("harness: Reply-To is %q: %w", raw.Header.Get("Reply-To"), err)
+		}
+		m.ReplyTo = to.Address
+	}
+	err = m.alternatives(raw)
 	return m, err
 }
 
-// plainText finds the first text/plain part.
-func plainText(contentType, encoding string, body io.Reader) (string, error) {
-	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		return "", fmt.Errorf("harness: Content-Type %q: %w", contentType, err)
+// alternatives reads the text, which comes first (RFC 2046 §5.1.4), and the HTML.
+func (m *Mail) alternatives(raw *mail.Message) error {
+	media, params, err := mime.ParseMediaType(raw.Header.Get("Content-Type"))
+	if err != nil || media != "multipart/alternative" {
+		return fmt.Errorf("harness: Content-Type is %q: %w", raw.Header.Get("Content-Type"), err)
 	}
-	if strings.HasPrefix(media, "multipart/") {
-		parts := multipart.NewReader(body, params["boundary"])
-		for {
-			part, err := parts.NextRawPart()
-			if errors.Is(err, io.EOF) {
-				return "", errors.New("harness: no plain text in the mail")
-			}
-			if err != nil {
-				return "", fmt.Errorf("harness: %w", err)
-			}
-			text, err := plainText(part.Header.Get("Content-Type"), part.Header.Get("Content-Transfer-Encoding"), part)
-			if err == nil {
-				return text, nil
-			}
+	parts := multipart.NewReader(raw.Body, params["boundary"])
+	for _, want := range []struct {
+		media string
+		into  *string
+	}{{"text/plain", &m.Text}, {"text/html", &m.HTML}} {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			return fmt.Errorf("harness: no %s in the mail: %w", want.media, err)
+		}
+		got, params, err := mime.ParseMediaType(part.Header.Get("Content-Type"))
+		if err != nil || got != want.media || !strings.EqualFold(params["charset"], "utf-8") {
+			return fmt.Errorf("harness: a part is %q, want %s in UTF-8: %w", part.Header.Get("Content-Type"), want.media, err)
+		}
+		if *want.into, err = decoded(part.Header.Get("Content-Transfer-Encoding"), part); err != nil {
+			return err
 		}
 	}
-	if media != "text/plain" {
-		return "", fmt.Errorf("harness: %s is no plain text", media)
+	if _, err := parts.NextRawPart(); !errors.Is(err, io.EOF) {
+		return errors.New("harness: a third part in the mail")
 	}
+	return nil
+}
+
+func decoded(encoding string, body io.Reader) (string, error) {
 	switch strings.ToLower(encoding) {
 	case "quoted-printable":
 		body = quotedprintable.NewReader(body)

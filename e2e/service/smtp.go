@@ -1,35 +1,84 @@
 package service
 
 import (
-	"bufio"
 	"crypto/tls"
 	"fmt"
 	"net"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 )
 
-// MailServer is a mail server (RFC 5321) that takes every mail under STARTTLS (RFC 3207),
-// and none without.
+// MailServer is a mail server (RFC 5321). With a certificate it takes mails under STARTTLS
+// (RFC 3207) and none without; otherwise in clear text. It keeps its address across
+// [MailServer.Stop] and [MailServer.Start].
 type MailServer struct {
-	listener net.Listener
-	tls      *tls.Config
+	addr string
+	tls  *tls.Config
+
 	mu       sync.Mutex
-	mails    []string
+	listener net.Listener
+	open     map[net.Conn]bool
+	script   MailScript
+	taken    []*Delivery
 }
 
-// NewMailServer starts one on addr with the certificate and key in two PEM files.
+// MailStep is where a conversation is, and what is known by then.
+type MailStep struct {
+	// Verb is CONNECT, EHLO, STARTTLS, MAIL, RCPT, DATA, or END when the mail has been read.
+	Verb string
+	// To is the path that RCPT named, Raw the mail.
+	To, Raw string
+}
+
+// MailScript says how the server answers a step: an empty text means as ever, and
+// [Silence] not at all.
+type MailScript func(s MailStep) string
+
+// Silence is a script's answer that never comes: the connection stays open until the
+// client gives up.
+const Silence = "(silence)"
+
+// Delivery is a mail as it arrived.
+type Delivery struct {
+	// From and To are the paths of the envelope, without their brackets.
+	From string
+	To   []string
+	// TLS tells whether it came encrypted.
+	TLS bool
+	// Raw is the mail with its headers, as it was sent.
+	Raw string
+	// Read is when the last of it was read, and Parted when the conversation ended; zero
+	// while it has not.
+	Read, Parted time.Time
+}
+
+// NewMailServer starts one on addr with the certificate and key in two PEM files, or
+// without TLS when there are none.
 func NewMailServer(addr, certificate, key string) (*MailServer, error) {
-	pair, err := tls.LoadX509KeyPair(certificate, key)
-	if err != nil {
-		return nil, fmt.Errorf("service: mail server: %w", err)
+	m := &MailServer{addr: addr, open: map[net.Conn]bool{}}
+	if certificate != "" {
+		pair, err := tls.LoadX509KeyPair(certificate, key)
+		if err != nil {
+			return nil, fmt.Errorf("service: mail server: %w", err)
+		}
+		m.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	}
-	listener, err := net.Listen("tcp", addr)
+	return m, m.Start()
+}
+
+// Addr is where it listens.
+func (m *MailServer) Addr() string { return m.addr }
+
+// Start listens, after Stop again.
+func (m *MailServer) Start() error {
+	listener, err := net.Listen("tcp", m.addr)
 	if err != nil {
-		return nil, fmt.Errorf("service: mail server: %w", err)
+		return fmt.Errorf("service: mail server: %w", err)
 	}
-	m := &MailServer{listener: listener, tls: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listener, m.addr = listener, listener.Addr().String()
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -39,72 +88,59 @@ func NewMailServer(addr, certificate, key string) (*MailServer, error) {
 			go m.serve(conn)
 		}
 	}()
-	return m, nil
+	return nil
+}
+
+// Stop refuses connections, and breaks those off that there are.
+func (m *MailServer) Stop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_ = m.listener.Close()
+	for conn := range m.open {
+		_ = conn.Close()
+	}
+}
+
+// Close ends it.
+func (m *MailServer) Close() { m.Stop() }
+
+// Do has the server answer as the script says; nil as ever.
+func (m *MailServer) Do(script MailScript) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.script = script
+}
+
+// Deliveries are the mails so far, in the order of arrival.
+func (m *MailServer) Deliveries() []Delivery {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]Delivery, len(m.taken))
+	for i, d := range m.taken {
+		all[i] = *d
+		all[i].To = slices.Clone(d.To)
+	}
+	return all
 }
 
 // Mails are the mails so far, with their headers, in the order of arrival.
 func (m *MailServer) Mails() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append([]string{}, m.mails...)
+	all := make([]string, len(m.taken))
+	for i, d := range m.taken {
+		all[i] = d.Raw
+	}
+	return all
 }
 
-// Close ends it.
-func (m *MailServer) Close() { _ = m.listener.Close() }
-
-func (m *MailServer) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
-	lines, private := bufio.NewReader(conn), false
-	say := func(line string) { _, _ = fmt.Fprintf(conn, "%s\r\n", line) }
-	say("220 mailpit ESMTP")
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return
-		}
-		verb, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(line)), " ")
-		switch {
-		case verb == "QUIT":
-			say("221 bye")
-			return
-		case verb == "EHLO" && !private:
-			say("250-mailpit\r\n250 STARTTLS")
-		case verb == "EHLO":
-			say("250-mailpit\r\n250 8BITMIME")
-		case verb == "STARTTLS" && !private:
-			say("220 go ahead")
-			conn, private = tls.Server(conn, m.tls), true
-			lines = bufio.NewReader(conn)
-		case !private:
-			say("530 5.7.0 use STARTTLS first")
-		case verb == "DATA":
-			say("354 go on")
-			if !m.take(lines) {
-				return
-			}
-			say("250 taken")
-		default: // MAIL, RCPT, RSET, NOOP
-			say("250 yes")
-		}
-	}
-}
-
-// take reads a mail up to the line with a single dot.
-func (m *MailServer) take(lines *bufio.Reader) bool {
-	var b strings.Builder
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return false
-		}
-		if line == ".\r\n" {
-			break
-		}
-		b.WriteString(strings.TrimPrefix(line, "."))
-	}
+// answer is what the script wants said at a step.
+func (m *MailServer) answer(s MailStep) string {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.mails = append(m.mails, b.String())
-	return true
+	script := m.script
+	m.mu.Unlock()
+	if script == nil {
+		return ""
+	}
+	return script(s)
 }

@@ -4,7 +4,7 @@
 -- an unsealed row from being altered unnoticed, and xid orders unsealed rows as they were
 -- committed; in a sealed row the one is empty and the other 0.
 CREATE TABLE audit_entries (
-    id              {{.UUID}} PRIMARY KEY,
+    id              {{.UUID}} NOT NULL PRIMARY KEY,
     created_at      {{.Timestamp}} NOT NULL,
     action          TEXT NOT NULL,
     actor_id        TEXT,
@@ -85,7 +85,7 @@ CREATE TABLE audit_seals (
 -- keeps this line from being altered unnoticed. The commitments are keyed hashes of the
 -- personal data beside the row.
 CREATE TABLE audit_seal_entries (
-    entry_id          {{.UUID}} PRIMARY KEY,
+    entry_id          {{.UUID}} NOT NULL PRIMARY KEY,
     seal              {{.BigInt}} NOT NULL,
     position          {{.BigInt}} NOT NULL,
     client_commitment {{.Bytes}},

@@ -1,6 +1,6 @@
 -- What people wrote. The address is in lower case, so that all enquiries of one can be found.
 CREATE TABLE contact_enquiries (
-    id           {{.UUID}} PRIMARY KEY,
+    id           {{.UUID}} NOT NULL PRIMARY KEY,
     enquiry_type TEXT NOT NULL CHECK (enquiry_type IN ('demo_request', 'sales_enquiry', 'general', 'support')),
     name         TEXT NOT NULL,
     email        TEXT NOT NULL,

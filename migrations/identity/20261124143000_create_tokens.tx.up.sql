@@ -3,7 +3,7 @@
 -- place; used ones are removed. One that was issued under an older credential_version is
 -- worth nothing.
 CREATE TABLE identity_tokens (
-    id                 {{.UUID}} PRIMARY KEY,
+    id                 {{.UUID}} NOT NULL PRIMARY KEY,
     user_id            {{.UUID}} NOT NULL REFERENCES identity_users (id) ON DELETE CASCADE,
     purpose            TEXT NOT NULL CHECK (purpose IN ('verify_email', 'reset_password', 'change_email')),
     email              TEXT NOT NULL,
@@ -30,7 +30,7 @@ CREATE INDEX identity_tokens_expires_at_idx ON identity_tokens (expires_at);
 -- What somebody asked to be mailed to an address. Whether the address has an account is
 -- looked up after they were answered. The address is in the sealed part.
 CREATE TABLE identity_mail_requests (
-    id         {{.UUID}} PRIMARY KEY,
+    id         {{.UUID}} NOT NULL PRIMARY KEY,
     purpose    TEXT NOT NULL CHECK (purpose IN ('verify_email', 'reset_password')),
     sealed     {{.Bytes}} NOT NULL,
     created_at {{.Timestamp}} NOT NULL

@@ -1,7 +1,7 @@
 -- The authenticator app of a user (RFC 6238). The secret is sealed. It is asked for at
 -- sign-ins once verified_at is set; last_step is the last time step whose code was used.
 CREATE TABLE identity_totp (
-    user_id     {{.UUID}} PRIMARY KEY REFERENCES identity_users (id) ON DELETE CASCADE,
+    user_id     {{.UUID}} NOT NULL PRIMARY KEY REFERENCES identity_users (id) ON DELETE CASCADE,
     secret      {{.Bytes}} NOT NULL,
     last_step   {{.BigInt}} NOT NULL DEFAULT 0,
     verified_at {{.Timestamp}},
@@ -23,7 +23,7 @@ CREATE TABLE identity_recovery_codes (
 -- The passkeys of a user (WebAuthn). credential is what the ceremony needs besides: public
 -- key, flags and transports. sign_count is the counter of the last assertion.
 CREATE TABLE identity_passkeys (
-    id            {{.UUID}} PRIMARY KEY,
+    id            {{.UUID}} NOT NULL PRIMARY KEY,
     user_id       {{.UUID}} NOT NULL REFERENCES identity_users (id) ON DELETE CASCADE,
     credential_id {{.Bytes}} NOT NULL,
     credential    {{.JSON}} NOT NULL,
@@ -74,7 +74,7 @@ CREATE INDEX identity_challenges_expires_at_idx ON identity_challenges (expires_
 
 -- The browsers that are not asked for a second factor until expires_at.
 CREATE TABLE identity_devices (
-    id         {{.UUID}} PRIMARY KEY,
+    id         {{.UUID}} NOT NULL PRIMARY KEY,
     user_id    {{.UUID}} NOT NULL REFERENCES identity_users (id) ON DELETE CASCADE,
     token_hash {{.Bytes}} NOT NULL,
     user_agent TEXT NOT NULL,

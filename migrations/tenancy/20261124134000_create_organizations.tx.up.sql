@@ -1,7 +1,7 @@
 -- version counts changes that the organization's entity tag tells of. The two timeouts are
 -- the rule for members' sessions in seconds; null leaves the system's.
 CREATE TABLE tenancy_organizations (
-    id                       {{.UUID}} PRIMARY KEY,
+    id                       {{.UUID}} NOT NULL PRIMARY KEY,
     name                     TEXT NOT NULL,
     slug                     TEXT NOT NULL,
     description              TEXT,
@@ -23,7 +23,7 @@ CREATE UNIQUE INDEX tenancy_organizations_slug_key ON tenancy_organizations (slu
 --bun:split
 
 CREATE TABLE tenancy_members (
-    id              {{.UUID}} PRIMARY KEY,
+    id              {{.UUID}} NOT NULL PRIMARY KEY,
     organization_id {{.UUID}} NOT NULL REFERENCES tenancy_organizations (id),
     user_id         {{.UUID}} NOT NULL,
     role            TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'member', 'guest')),
@@ -57,7 +57,7 @@ CREATE INDEX tenancy_members_invited_by_id_idx ON tenancy_members (invited_by_id
 -- An invitation that waits for its answer. Its token is kept as a hash. Accepted, cancelled
 -- and replaced ones are removed; expired ones stay for a while, to be told from unknown ones.
 CREATE TABLE tenancy_invites (
-    id              {{.UUID}} PRIMARY KEY,
+    id              {{.UUID}} NOT NULL PRIMARY KEY,
     organization_id {{.UUID}} NOT NULL REFERENCES tenancy_organizations (id),
     email           TEXT NOT NULL,
     role            TEXT NOT NULL CHECK (role IN ('owner', 'admin', 'member', 'guest')),
@@ -88,7 +88,7 @@ CREATE INDEX tenancy_invites_expires_at_idx ON tenancy_invites (expires_at);
 
 -- Organizations that are gone, for modules that were switched off when it happened.
 CREATE TABLE tenancy_deletions (
-    organization_id {{.UUID}} PRIMARY KEY,
+    organization_id {{.UUID}} NOT NULL PRIMARY KEY,
     deleted_at      {{.Timestamp}} NOT NULL
 );
 

@@ -34,7 +34,7 @@ func exportCommand(l *Sealing) *cobra.Command {
 				if err := l.recordExport(c.Context(), scope.OrganizationID, "jsonl", filter.words()); err != nil {
 					return err
 				}
-				return l.trail.stream(c.Context(), w, mediaJSONL, scope, &filter)
+				return l.trail.stream(c.Context(), w, mediaJSONL, scope, &filter, nil)
 			}
 			if out == "" {
 				return write(c.OutOrStdout())

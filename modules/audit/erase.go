@@ -19,8 +19,14 @@ const (
 	// sweepLag is for how long an erasure is swept again: longer than a seal that had not
 	// seen it can still be under way.
 	sweepLag = 5 * time.Minute
-	// sweepBatch is how many erasures one transaction sweeps.
+	// sweepBatch is how many erasures are swept together.
 	sweepBatch = 500
+	// eraseRows is how many pieces of personal data one transaction removes. Whoever waits
+	// for an erasure waits for no more; without their key the others cannot be read, and
+	// they go with the next sweeps.
+	eraseRows = 2_000
+	// sweepRounds is how many such transactions one sweep has, so that sealing goes on.
+	sweepRounds = 20
 )
 
 // erasureRow is a row of audit_erasures.
@@ -42,8 +48,8 @@ func (l *Sealing) userDeleted(ctx context.Context, tx bun.Tx, e events.UserDelet
 	return l.erase(ctx, tx, subjects, l.now())
 }
 
-// erase marks the subjects erased as of a moment and removes their keys and data: three
-// statements.
+// erase marks the subjects erased as of a moment and removes their keys and, up to a bound,
+// their data: three statements.
 func (l *Sealing) erase(ctx context.Context, tx bun.Tx, subjects []string, at time.Time) error {
 	rows := make([]erasureRow, len(subjects))
 	for i, subject := range subjects {
@@ -63,7 +69,9 @@ func (l *Sealing) erase(ctx context.Context, tx bun.Tx, subjects []string, at ti
 	if _, err = tx.NewDelete().Model((*subjectRow)(nil)).Where("subject IN (?)", bun.List(subjects)).Exec(ctx); err != nil {
 		return fmt.Errorf("audit: erase keys: %w", err)
 	}
-	if _, err = tx.NewDelete().Model((*personalRow)(nil)).Where("subject IN (?)", bun.List(subjects)).Exec(ctx); err != nil {
+	_, err = tx.NewRaw("DELETE FROM audit_personal WHERE (entry_id, part) IN (SELECT entry_id, part FROM audit_personal WHERE subject IN (?) LIMIT ?)",
+		bun.List(subjects), eraseRows).Exec(ctx)
+	if err != nil {
 		return fmt.Errorf("audit: erase personal data: %w", err)
 	}
 	return nil
@@ -99,7 +107,8 @@ func (l *Sealing) readErasure(v []raw) (subject string, at time.Time, ok bool) {
 }
 
 // sweep removes what a seal has written of subjects that were erased while it was made:
-// the erasure could not see it, and does not wait for it.
+// the erasure could not see it, and does not wait for it. It also removes what was more
+// than an erasure removes at once.
 func (l *Sealing) sweep(ctx context.Context, report jobs.Report) error {
 	p, err := l.marks.progressOf(ctx, l.db.Read(), progressSwept, false)
 	if isForged(err) {
@@ -108,7 +117,7 @@ func (l *Sealing) sweep(ctx context.Context, report jobs.Report) error {
 		return err
 	}
 	since, until := p.ReachedAt, l.now().Add(-sweepLag)
-	reached := since
+	reached, rounds := since, sweepRounds
 	for after := ""; ; {
 		rows, err := l.erasedSince(ctx, since, after)
 		if err != nil {
@@ -124,7 +133,8 @@ func (l *Sealing) sweep(ctx context.Context, report jobs.Report) error {
 				reached = r.ErasedAt
 			}
 		}
-		if err := l.sweepSubjects(ctx, subjects, report); err != nil {
+		done, err := l.sweepSubjects(ctx, subjects, &rounds, report)
+		if err != nil || !done {
 			return err
 		}
 		after = rows[len(rows)-1].Subject
@@ -148,30 +158,46 @@ func (l *Sealing) erasedSince(ctx context.Context, since time.Time, after string
 	return rows, nil
 }
 
-// sweepSubjects removes data of erased subjects, and keys that are left without data. It
-// writes only when there is something to remove.
-func (l *Sealing) sweepSubjects(ctx context.Context, subjects []string, report jobs.Report) error {
+// sweepSubjects removes data of erased subjects, and keys that are left without data, and
+// reports whether that is done with the rounds that are left. It writes only when there is
+// something to remove.
+func (l *Sealing) sweepSubjects(ctx context.Context, subjects []string, rounds *int, report jobs.Report) (done bool, err error) {
 	const doomed = `EXISTS (SELECT 1 FROM audit_erasures AS x JOIN audit_entries AS e ON e.id = audit_personal.entry_id
 		WHERE x.subject = audit_personal.subject AND x.erased_at >= e.created_at)`
 	const idle = `NOT EXISTS (SELECT 1 FROM audit_personal AS p WHERE p.subject = audit_subjects.subject)`
-	var n int64
-	err := l.db.Read().NewRaw("SELECT (SELECT count(*) FROM audit_personal WHERE subject IN (?0) AND "+doomed+
-		") + (SELECT count(*) FROM audit_subjects WHERE subject IN (?0) AND "+idle+")", bun.List(subjects)).Scan(ctx, &n)
-	if err != nil || n == 0 {
-		return err
+	var waiting int64
+	err = l.db.Read().NewRaw("SELECT (SELECT count(*) FROM audit_personal WHERE subject IN (?0) AND "+doomed+
+		") + (SELECT count(*) FROM audit_subjects WHERE subject IN (?0) AND "+idle+")", bun.List(subjects)).Scan(ctx, &waiting)
+	if err != nil || waiting == 0 {
+		return err == nil, err
 	}
-	return l.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		// A seal under way would not see that its key goes: it is waited for.
-		if _, err := l.holdChain(ctx, tx, l.now()); err != nil {
+	for ; *rounds > 0 && !done; *rounds-- {
+		var n int64
+		err := l.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			// A seal under way would not see that its key goes: it is waited for.
+			if _, err := l.holdChain(ctx, tx, l.now()); err != nil {
+				return err
+			}
+			result, err := tx.NewRaw("DELETE FROM audit_personal WHERE (entry_id, part) IN (SELECT entry_id, part FROM audit_personal WHERE subject IN (?) AND "+
+				doomed+" LIMIT ?)", bun.List(subjects), eraseRows).Exec(ctx)
+			if err != nil {
+				return fmt.Errorf("audit: sweep personal data: %w", err)
+			}
+			if n, err = result.RowsAffected(); err != nil || n == eraseRows {
+				return err
+			}
+			result, err = tx.NewRaw("DELETE FROM audit_subjects WHERE subject IN (?) AND "+idle, bun.List(subjects)).Exec(ctx)
+			if err != nil {
+				return fmt.Errorf("audit: sweep keys: %w", err)
+			}
+			keys, err := result.RowsAffected()
+			n, done = n+keys, true
 			return err
-		}
-		if _, err := tx.NewRaw("DELETE FROM audit_personal WHERE subject IN (?) AND "+doomed, bun.List(subjects)).Exec(ctx); err != nil {
-			return fmt.Errorf("audit: sweep personal data: %w", err)
-		}
-		if _, err := tx.NewRaw("DELETE FROM audit_subjects WHERE subject IN (?) AND "+idle, bun.List(subjects)).Exec(ctx); err != nil {
-			return fmt.Errorf("audit: sweep keys: %w", err)
+		})
+		if err != nil {
+			return false, err
 		}
 		report["swept"] += n
-		return nil
-	})
+	}
+	return done, nil
 }

@@ -194,3 +194,24 @@ func TestRetention(t *testing.T) {
 		}
 	})
 }
+
+// Somebody who did a great deal is forgotten as fast as others: the keys go at once, and what
+// they were for goes with the next seals.
+func TestEraseALot(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
+		v := newVault(t, b)
+		const rows, atOnce = 6_050, 2_000
+		v.fill(t, rows, carol)
+		v.exec(t, `INSERT INTO audit_personal (entry_id, part, subject, content) SELECT id, 'client', ?, mac FROM audit_entries`, "user:"+carol)
+		v.exec(t, `INSERT INTO audit_subjects (subject, secret) SELECT ?, mac FROM audit_entries LIMIT 1`, "user:"+carol)
+		v.deleteUser(t, carol, "")
+		if keys, parts := v.count(t, "audit_subjects"), v.count(t, "audit_personal"); keys != 0 || parts != rows-atOnce {
+			t.Errorf("an erasure left %d keys and %d of %d pieces of personal data", keys, parts, rows)
+		}
+		v.seal(t, 0)
+		if n := v.count(t, "audit_personal"); n != 0 {
+			t.Errorf("a sweep left %d pieces of personal data", n)
+		}
+	})
+}

@@ -37,7 +37,7 @@ func (s *Service) Page(ctx context.Context, scope Scope, f Filter, after *Positi
 
 // Stream writes every row.
 func (s *Service) Stream(ctx context.Context, w io.Writer, media string, scope Scope, f Filter) error {
-	return s.stream(ctx, w, media, scope, &f)
+	return s.stream(ctx, w, media, scope, &f, nil)
 }
 
 // Export gives the section of an export.

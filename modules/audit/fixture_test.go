@@ -123,12 +123,14 @@ type setup struct {
 	ids  id.Source
 	keys string
 	log  *slog.Logger
+	// authorizer knows who may read.
+	authorizer authn.Authorizer
 }
 
 // newHouse makes a trail that hears the facts of the backend's bus.
 func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *house {
 	t.Helper()
-	s := setup{ids: id.Generator{}, keys: testKey, log: b.Log}
+	s := setup{ids: id.Generator{}, keys: testKey, log: b.Log, authorizer: roles{}}
 	for _, change := range changes {
 		change(&s)
 	}
@@ -138,7 +140,7 @@ func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *ho
 	}
 	h := &house{Backend: b, service: audit.New(audit.Parts{
 		Config: audit.DefaultConfig(), DB: b.DB, Clock: b.Clock, IDs: s.ids, Bus: b.Bus, Keys: ring, Random: rand.Reader,
-		People: people{}, Authorizer: roles{}, Log: s.log,
+		People: people{}, Authorizer: s.authorizer, Log: s.log,
 	})}
 	b.Bus.Declare("thing.done", "user.login", "user.update", "user.status_change", "org.create", "org.member.add", "org.member.remove",
 		"org.invite.create", audit.ActionExport)

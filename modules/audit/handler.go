@@ -127,15 +127,19 @@ func decode(cursor string) (*position, error) {
 }
 
 // stream answers with every row that matches. That somebody takes them is on record before
-// the first byte leaves.
+// the first byte leaves. Whoever loses the permission meanwhile gets no further page.
 func (h handler) stream(userID, media string, scope Scope, f *Filter) *httpx.Reply[Trail] {
+	var allowed func(context.Context) error
+	if scope.OrganizationID != "" {
+		allowed = func(ctx context.Context) error { return h.service.mayRead(ctx, userID, scope.OrganizationID) }
+	}
 	return &httpx.Reply[Trail]{Stream: &httpx.Stream{
 		Media: media, Filename: "audit-logs-" + h.service.now().Format(time.DateOnly) + "." + formatOf(media),
 		Write: func(ctx context.Context, w io.Writer) error {
 			if err := h.service.recordExport(ctx, userID, media, scope, f); err != nil {
 				return err
 			}
-			return h.service.stream(ctx, w, media, scope, f)
+			return h.service.stream(ctx, w, media, scope, f, allowed)
 		},
 	}}
 }

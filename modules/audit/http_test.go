@@ -42,10 +42,10 @@ type site struct {
 	handler http.Handler
 }
 
-func newSite(t *testing.T, b platformtest.Backend) *site {
+func newSite(t *testing.T, b platformtest.Backend, changes ...func(*setup)) *site {
 	t.Helper()
 	b.Clock.Set(time.Date(2031, time.January, 1, 0, 0, 0, 123456000, time.UTC))
-	h := newHouse(t, b, func(s *setup) { s.ids = &counted{} })
+	h := newHouse(t, b, append([]func(*setup){func(s *setup) { s.ids = &counted{} }}, changes...)...)
 	api, err := httpx.New(httpx.Settings{PublicURL: "https://auth.example.com", Version: "test"}, httpx.Deps{
 		Log: b.Log, Clock: b.Clock, Random: &counted{}, Authenticator: names{},
 	})

@@ -39,8 +39,10 @@ func newWriter(media string, w io.Writer) (writer, error) {
 }
 
 // stream writes every row of the scope that matches, newest first. It reads page by page
-// and holds no transaction, so that a slow client holds nothing that others need.
-func (s *Service) stream(ctx context.Context, w io.Writer, media string, scope Scope, f *Filter) error {
+// and holds no transaction, so that a slow client holds nothing that others need. Such a
+// client may read for days: allowed, unless it is nil, is asked again before each page but
+// the first, and its error ends the stream.
+func (s *Service) stream(ctx context.Context, w io.Writer, media string, scope Scope, f *Filter, allowed func(context.Context) error) error {
 	out, err := newWriter(media, w)
 	if err != nil {
 		return err
@@ -48,6 +50,11 @@ func (s *Service) stream(ctx context.Context, w io.Writer, media string, scope S
 	r := reader{service: s, scope: scope}
 	var after *position
 	for {
+		if after != nil && allowed != nil {
+			if err := allowed(ctx); err != nil {
+				return err
+			}
+		}
 		rows, err := s.store.page(ctx, scope, f, after, streamPage)
 		if err != nil {
 			return err

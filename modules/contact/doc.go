@@ -17,11 +17,11 @@
 // # Forgetting
 //
 // Enquiries are removed when they are as old as they are kept, and those of an address
-// when the account that has it is deleted. The latter asks for no proof that the account
-// owned the address, because forgetting too much costs less than forgetting too little:
-// whoever answers enquiries has the mail. The export of an account's data does ask for it,
-// because it shows what is there. What is deleted while this module is off stays until its
-// age removes it, since nobody keeps the address of an account that is gone.
+// when the account that has it is deleted. Both that and the export of an account's data
+// ask for proof that the account owned the address: anybody can register somebody else's,
+// and would see or remove what that person wrote. An operator who deletes an account is
+// asked for none. What is deleted while this module is off stays until its age removes it,
+// since nobody keeps the address of an account that is gone.
 //
 // What may be touched: the body and the answer are a contract with clients, the columns of
 // the export one with whoever reads it; the table contact_enquiries is this module's own,

@@ -66,7 +66,7 @@ func (s *Service) requestEmailChange(ctx context.Context, p *authn.Principal, in
 		if err != nil {
 			return err
 		}
-		if err := s.postman.tell(ctx, tx, held.Email, emailChangeRequested(email)); err != nil {
+		if err := s.postman.notify(ctx, tx, &held.userRow, emailChangeRequested(email)); err != nil {
 			return err
 		}
 		f := about(ActionEmailChangeRequest, p.UserID)
@@ -103,7 +103,7 @@ func (s *Service) replaceEmail(ctx context.Context, tx bun.Tx, old userRow, emai
 	if err := s.tokens.drop(ctx, tx, r.ID); err != nil {
 		return r, err
 	}
-	if err := s.postman.tell(ctx, tx, old.Email, emailChanged(email)); err != nil {
+	if err := s.postman.notify(ctx, tx, &old, emailChanged(email)); err != nil {
 		return r, err
 	}
 	f := about(ActionEmailChange, r.ID)

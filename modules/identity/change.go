@@ -81,7 +81,7 @@ func (s *Service) replacePassword(ctx context.Context, tx bun.Tx, proved credent
 	if actorID == "" {
 		n = passwordSet()
 	}
-	if err := s.postman.tell(ctx, tx, proved.Email, n); err != nil {
+	if err := s.postman.notify(ctx, tx, &proved.userRow, n); err != nil {
 		return err
 	}
 	f := about(ActionPasswordChange, proved.ID)

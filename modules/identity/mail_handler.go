@@ -27,7 +27,7 @@ func mailLimits() []ratelimit.Limit {
 		{Name: limitForgot, Default: "30-H", Doc: "Requests from one client address for the mail to choose a new password with."},
 		{Name: limitReset, Default: "60-M", Doc: "Requests from one client address that bring a token to choose a new password."},
 		{Name: limitEmailChange, Default: "30-H", Doc: "Requests from one client address to change the email address of a signed-in user."},
-		{Name: limitMail, Default: "3-H", Doc: "Mails of one kind (verification, recovery, change of address) that one email address is sent on request. Those who are not signed in are not told: they are answered as ever, and nothing is sent."},
+		{Name: limitMail, Default: "3-H", Doc: "Mails of one kind (verification, recovery, change of address) that one email address is sent on request, and, while nobody has proved it, on registrations and changes of the account. Those who are not signed in are not told: they are answered as ever, and nothing is sent."},
 	}
 }
 

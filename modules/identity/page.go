@@ -70,7 +70,8 @@ func (h handler) showVerify(ctx context.Context, v *web.Visit) (web.View, error)
 	}
 	if state.Purpose == PurposeChange {
 		view.Title, view.Lines = "Confirm your new email address", []string{"Your account gets this address in place of the one that it has."}
-		view.Notes = []string{"If you do not know of this, close this page: the account keeps the address that it has."}
+		view.Facts = []web.Fact{{Name: "Account", Value: state.Account}, {Name: "New email address", Value: state.Email}}
+		view.Notes = []string{"If you do not know that account, close this page: it keeps the address that it has."}
 	}
 	return view, nil
 }
@@ -116,9 +117,9 @@ func (h handler) showReset(ctx context.Context, v *web.Visit) (web.View, error) 
 	}
 	shortest, _ := h.service.PasswordLength()
 	return web.View{
-		Title: "Choose a new password",
+		Title: "Choose a new password", Facts: []web.Fact{{Name: "Account", Value: state.Email}},
 		Form: &web.Form{Token: token, Button: "Set the new password", Fields: []web.Field{
-			{Name: "email", Label: "Email address", Type: "email", Autocomplete: "username", Value: state.Email, ReadOnly: true},
+			{Name: "email", Type: "email", Autocomplete: "username", Value: state.Email, Silent: true},
 			{
 				Name: "password", Label: "New password", Type: "password", Autocomplete: "new-password", Required: true, MinLength: shortest,
 				Hint: fmt.Sprintf("At least %d characters. A few words in a row are good.", shortest),

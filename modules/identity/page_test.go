@@ -131,6 +131,8 @@ func TestVerifyPage(t *testing.T) {
 		}
 		token = change("taken@example.com")
 		step{"ask for a change", token, nil, 200, "Confirm your new email address"}.do(t, pages, verifyPath)
+		// Whoever gives a stranger's account their address by mistake loses it to them.
+		step{"whose account", token, nil, 200, "<dt>Account</dt><dd><bdi>" + ann + "</bdi>"}.do(t, pages, verifyPath)
 		h.register(t, "taken@example.com", goodPass)
 		step{"taken", token, confirm, 409, "This address is taken"}.do(t, pages, verifyPath)
 		token = change("new@example.com")

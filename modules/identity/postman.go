@@ -32,8 +32,9 @@ const (
 	// client does next.
 	leastPause  = 500 * time.Millisecond
 	spreadPause = time.Second
-	// roundTimeout bounds what follows one pause.
-	roundTimeout = 10 * time.Second
+	// roundTimeout bounds what follows one pause, and roundFor how long that begins mails of
+	// either kind: what is left then comes with the next.
+	roundTimeout, roundFor = 10 * time.Second, 3 * time.Second
 )
 
 // PostmanParts is what a [Postman] works with. All are needed.
@@ -195,6 +196,29 @@ func (p *Postman) mayMail(ctx context.Context, purpose Purpose, email string) er
 		return apperr.ErrRateLimited.WithRetryAfter(count.Reset.Sub(p.clock.Now()))
 	}
 	return nil
+}
+
+// The counts of what an address is sent that somebody registered, who may not be its owner.
+const (
+	countFirst   Purpose = "first"
+	countNotices Purpose = "notice"
+)
+
+// notify tells the owner of an account what was done to it. While the address is not proved
+// it may be anybody's, and whoever registered it could have it flooded: it is told of a few
+// changes an hour then.
+func (p *Postman) notify(ctx context.Context, tx bun.Tx, r *userRow, n notice) error {
+	if !r.EmailVerified {
+		err := p.mayMail(ctx, countNotices, r.Email)
+		if errors.Is(err, apperr.ErrRateLimited) {
+			p.log.InfoContext(ctx, "an address that is not verified was told enough", "user_id", r.ID, "mail", n.purpose)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return p.tell(ctx, tx, r.Email, n)
 }
 
 // counted names an address in the counts of the limit, where it must not be read.

@@ -20,7 +20,7 @@ const requestBatch = 100
 
 // Write writes the mails that wait, oldest first, and reports how many were written and how
 // many requests came to nothing. One that cannot be written now waits and does not keep the
-// others.
+// others. It begins none after a few seconds, and sees to it that the rest follows.
 func (p *Postman) Write(ctx context.Context) (jobs.Report, error) {
 	report := jobs.Report{"written": 0, "nothing": 0}
 	return report, errors.Join(
@@ -29,10 +29,12 @@ func (p *Postman) Write(ctx context.Context) (jobs.Report, error) {
 	)
 }
 
-// each does one for every id of the page, until ctx ends.
+// each does one for every id of the page, until ctx or its own time ends.
 func (p *Postman) each(
 	ctx context.Context, report jobs.Report, page *database.Stmt, one func(ctx context.Context, tx bun.Tx, id string) (bool, error),
 ) error {
+	bound, cancel := context.WithTimeout(ctx, roundFor)
+	defer cancel()
 	var failed error
 	for after := noID; ; {
 		ids, err := p.requests.ids(ctx, page, after, requestBatch)
@@ -40,7 +42,8 @@ func (p *Postman) each(
 			return errors.Join(failed, fmt.Errorf("identity: look for requests for mail: %w", err))
 		}
 		for _, id := range ids {
-			if ctx.Err() != nil {
+			if bound.Err() != nil {
+				p.hurry()
 				return errors.Join(failed, ctx.Err())
 			}
 			var written bool
@@ -71,6 +74,13 @@ func (p *Postman) each(
 func (p *Postman) writeVerification(ctx context.Context, tx bun.Tx, userID string) (bool, error) {
 	r, err := p.requests.claimVerification(ctx, tx, userID)
 	if err != nil || r.EmailVerified || !r.Status.mayRecover() {
+		return false, err
+	}
+	// Whoever registers an address again and again need not be its owner.
+	if err := p.mayMail(ctx, countFirst, r.Email); err != nil {
+		if errors.Is(err, apperr.ErrRateLimited) {
+			return false, nil
+		}
 		return false, err
 	}
 	return p.write(ctx, tx, &r, PurposeVerify)

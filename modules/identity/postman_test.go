@@ -11,6 +11,7 @@ import (
 
 	"github.com/authy2/backend/modules/identity"
 	"github.com/authy2/backend/platform/platformtest"
+	"github.com/authy2/backend/platform/secret"
 )
 
 // Whatever the mails that one address is sent are limited to, nobody is told.
@@ -180,6 +181,61 @@ func TestNotices(t *testing.T) {
 		}
 		if f := h.facts.last(t); f.Action != identity.ActionPasswordReset {
 			t.Errorf("fact %+v", f)
+		}
+	})
+}
+
+// Anybody can register the address of somebody else. Whatever they do with the account then,
+// its owner's mailbox is not flooded; one that was proved is told everything.
+func TestAddressesThatNobodyProvedAreNotFlooded(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
+		h := newHouse(t, b, func(s *setup) { s.limited = true })
+		sent := map[string]int{}
+		count := func() {
+			for _, m := range h.mails(t) {
+				if m.To == ann {
+					sent[m.Purpose]++
+				}
+			}
+		}
+		for range 6 {
+			_, p := h.register(t, ann, goodPass)
+			count()
+			if err := h.Delete(t.Context(), p, identity.Deletion{Current: secret.New(goodPass), Client: client(), Precondition: anyTag}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if sent["identity.verify_email"] != 3 {
+			t.Errorf("registered and deleted again and again: %v", sent)
+		}
+		_, p := h.register(t, ann, goodPass)
+		passwords := []string{goodPass, anotherPass}
+		turn := func(i int) {
+			if err := h.ChangePassword(t.Context(), p, change(passwords[i%2], passwords[(i+1)%2])); err != nil {
+				t.Fatal(err)
+			}
+			count()
+		}
+		for i := range 6 {
+			turn(i)
+			if err := h.RequestEmailChange(t.Context(), p, emailChange(fmt.Sprintf("x%d@example.com", i), passwords[(i+1)%2])); err != nil {
+				t.Fatal(err)
+			}
+			count()
+		}
+		if n := sent["identity.password_changed"] + sent["identity.email_change_requested"]; n != 3 {
+			t.Errorf("%d notices: %v", n, sent)
+		}
+		if _, err := identity.NewAdmin(h.Service).VerifyEmail(t.Context(), ann); err != nil {
+			t.Fatal(err)
+		}
+		clear(sent)
+		for i := range 6 {
+			turn(i)
+		}
+		if sent["identity.password_changed"] != 6 {
+			t.Errorf("the owner is told of %v", sent)
 		}
 	})
 }

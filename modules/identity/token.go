@@ -91,7 +91,9 @@ func parseToken(token string) ([]byte, bool) {
 type TokenState struct {
 	Purpose Purpose
 	// Email is the address that the token was mailed to.
-	Email     string
+	Email string
+	// Account is the address that the account has now.
+	Account   string
 	ExpiresAt time.Time
 }
 
@@ -104,11 +106,11 @@ func (s *Service) PeekToken(ctx context.Context, purpose Purpose, token string) 
 	if !ok {
 		return TokenState{}, errMalformedToken
 	}
-	t, _, err := s.openToken(ctx, hash, purpose)
+	t, r, err := s.openToken(ctx, hash, purpose)
 	if err != nil {
 		return TokenState{}, err
 	}
-	return TokenState{Purpose: t.Purpose, Email: t.Email, ExpiresAt: t.ExpiresAt}, nil
+	return TokenState{Purpose: t.Purpose, Email: t.Email, Account: r.Email, ExpiresAt: t.ExpiresAt}, nil
 }
 
 // openToken finds a token that can be used, and the user it is for. Whether that is still

@@ -36,7 +36,7 @@ func newTokenStore(db *database.DB) *tokenStore {
 		ofCredentials: db.Prepare(`DELETE FROM identity_tokens WHERE user_id = ? AND purpose <> '` + string(PurposeVerify) + `'`),
 		pending:       db.Prepare(`SELECT email FROM identity_tokens WHERE user_id = ? AND purpose = '` + string(PurposeChange) + `'`),
 		prune: db.Prepare(`DELETE FROM identity_tokens WHERE id IN
-	(SELECT id FROM identity_tokens WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`),
+	(SELECT id FROM identity_tokens WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) AND expires_at <= ?`),
 		all: db.Prepare(`DELETE FROM identity_tokens`),
 	}
 }
@@ -94,7 +94,7 @@ func (s *tokenStore) pendingEmail(ctx context.Context, userID string) (email str
 // removeExpired removes up to limit tokens that expired before the time, and returns how
 // many.
 func (s *tokenStore) removeExpired(ctx context.Context, before time.Time, limit int) (int64, error) {
-	res, err := s.prune.Exec(ctx, before, limit)
+	res, err := s.prune.Exec(ctx, before, limit, before)
 	if err != nil {
 		return 0, fmt.Errorf("identity: remove expired tokens: %w", err)
 	}

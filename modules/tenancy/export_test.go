@@ -21,7 +21,7 @@ func Actions() []string { return actions() }
 
 // Subscriptions shows what the module hears to the tests.
 func Subscriptions(s *Service) []events.Subscription {
-	return []events.Subscription{events.On(Name+".forget_user", s.forgetUser)}
+	return s.subscriptions()
 }
 
 // Permissions shows the table of roles to the tests.

@@ -131,7 +131,11 @@ func (s *Service) mayReplace(ctx context.Context, tx bun.Tx, o organizationRow, 
 func (s *Service) sendInvite(
 	ctx context.Context, tx bun.Tx, p *authn.Principal, action string, o organizationRow, i Invite, token secret.String, personID string,
 ) error {
-	l := inviteMail{organization: o.Name, inviter: p.Account.Email, link: s.inviteLink(token), invite: i}.letter()
+	inviter := "" // whoever registered with another's address does not write in their name
+	if p.Account.EmailVerified {
+		inviter = p.Account.Email
+	}
+	l := inviteMail{organization: o.Name, inviter: inviter, link: s.inviteLink(token), invite: i}.letter()
 	m, err := s.composer.Compose(l)
 	if err != nil {
 		return fmt.Errorf("tenancy: write an invitation: %w", err)

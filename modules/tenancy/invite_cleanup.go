@@ -4,7 +4,10 @@ import (
 	"context"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/authy2/backend/platform/database"
+	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/jobs"
 )
 
@@ -37,5 +40,17 @@ func (s *Service) CleanupInvites(ctx context.Context) (int64, error) {
 		if err != nil || n < inviteBatch {
 			return total, err
 		}
+	}
+}
+
+// subscriptions are what organizations and invitations hear of. A restored backup brings
+// back invitations that were used or cancelled since: none of the links that were mailed
+// works any more, and whoever manages them sends those again that still stand.
+func (s *Service) subscriptions() []events.Subscription {
+	return []events.Subscription{
+		events.On(Name+".forget_user", s.forgetUser),
+		events.On(Name+".end_invites", func(ctx context.Context, tx bun.Tx, _ events.DataRestored) error {
+			return s.invites.expireAll(ctx, tx, s.now())
+		}),
 	}
 }

@@ -15,9 +15,10 @@ const maxSubjectName = 100
 
 // inviteMail is the mail that brings an invitation.
 type inviteMail struct {
-	organization, inviter string
-	link                  string // it holds the token
-	invite                Invite
+	organization string
+	inviter      string // an address that was proved; empty when there is none
+	link         string // it holds the token
+	invite       Invite
 }
 
 // inviteLink returns the link that an invitation brings.
@@ -32,10 +33,14 @@ func (s *Service) inviteLink(token secret.String) string {
 // letter writes the mail.
 func (m inviteMail) letter() mail.Letter {
 	const until = "2 January 2006, 15:04 UTC"
+	offer := fmt.Sprintf("You are invited to join %s as %s.", m.organization, article(m.invite.Role))
+	if m.inviter != "" {
+		offer = fmt.Sprintf("%s invites you to join %s as %s.", m.inviter, m.organization, article(m.invite.Role))
+	}
 	return mail.Letter{
 		Purpose: purposeInvite, To: m.invite.Email, Subject: "Invitation to join " + shortened(m.organization, maxSubjectName),
 		Lines: []string{
-			fmt.Sprintf("%s invites you to join %s as %s.", m.inviter, m.organization, article(m.invite.Role)),
+			offer,
 			"To accept, open the link by " + m.invite.ExpiresAt.UTC().Format(until) + ". It works once.",
 		},
 		Action: &mail.Action{Label: "Accept the invitation", URL: m.link},

@@ -19,6 +19,7 @@ func TestInviteMail(t *testing.T) {
 	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
 		h := newHost(t, b)
 		ann := h.enter(t, "ann")
+		ann.Account.EmailVerified = true
 		const name = `<b>Acme</b> & "Söhne" {token}`
 		o := h.found(t, ann.UserID, name)
 		if _, err := h.Invite(t.Context(), ann, o.ID, tenancy.NewInvite{Email: "bob@example.com", Role: tenancy.RoleAdmin}); err != nil {
@@ -44,6 +45,15 @@ func TestInviteMail(t *testing.T) {
 		if strings.Contains(m.HTML, "<b>") || !strings.Contains(m.HTML, "&lt;b&gt;Acme&lt;/b&gt; &amp; &#34;Söhne&#34; {token}") ||
 			!strings.Contains(m.HTML, `<a class="button" href="https://id.example.com/invite?token=`+token[1]+`"`) {
 			t.Errorf("the HTML is:\n%s", m.HTML)
+		}
+		// Whoever registered with somebody's address does not write in their name.
+		ann.Account.EmailVerified = false
+		if _, err := h.Invite(t.Context(), ann, o.ID, tenancy.NewInvite{Email: "bob@example.com", Role: tenancy.RoleAdmin}); err != nil {
+			t.Fatal(err)
+		}
+		if mails := h.trap.Deliver(t.Context()); len(mails) != 1 || strings.Contains(mails[0].Text+mails[0].HTML, "ann@example.com") ||
+			!strings.Contains(mails[0].Text, "You are invited to join "+name+" as an admin") {
+			t.Errorf("the mail of an address that nobody proved: %+v", mails)
 		}
 		long := h.found(t, ann.UserID, strings.Repeat("名", 255))
 		if _, err := h.Invite(t.Context(), ann, long.ID, tenancy.NewInvite{Email: "bob@example.com", Role: tenancy.RoleGuest}); err != nil {

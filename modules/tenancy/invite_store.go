@@ -23,7 +23,7 @@ const inviteColumnsOfI = `i.id, i.organization_id, i.email, i.role, i.invited_by
 // there are not. Those of an organization change while it is held.
 type inviteStore struct {
 	insert, update, byEmail, byToken, byOrganization, byAddress *database.Stmt
-	remove, take, drop, prune, hold                             *database.Stmt
+	remove, take, drop, prune, expire, hold                     *database.Stmt
 }
 
 func newInviteStore(db *database.DB) *inviteStore {
@@ -56,8 +56,9 @@ func newInviteStore(db *database.DB) *inviteStore {
 		take:   db.Prepare(`DELETE FROM tenancy_invites WHERE token_hash = ? RETURNING ` + inviteColumns),
 		drop:   db.Prepare(`DELETE FROM tenancy_invites WHERE organization_id = ? AND email = ?`),
 		prune: db.Prepare(`DELETE FROM tenancy_invites WHERE id IN
-	(SELECT id FROM tenancy_invites WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`),
-		hold: db.Prepare(hold),
+	(SELECT id FROM tenancy_invites WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) AND expires_at <= ?`),
+		expire: db.Prepare(`UPDATE tenancy_invites SET expires_at = ? WHERE expires_at > ?`),
+		hold:   db.Prepare(hold),
 	}
 }
 
@@ -205,9 +206,17 @@ func (s *inviteStore) received(ctx context.Context, p *authn.Principal, after st
 // removeExpired removes up to limit invitations that expired before the time, and returns
 // how many.
 func (s *inviteStore) removeExpired(ctx context.Context, before time.Time, limit int) (int64, error) {
-	res, err := s.prune.Exec(ctx, before, limit)
+	res, err := s.prune.Exec(ctx, before, limit, before) // judged again where somebody renewed it meanwhile
 	if err != nil {
 		return 0, fmt.Errorf("tenancy: remove expired invitations: %w", err)
 	}
 	return res.RowsAffected()
+}
+
+// expireAll ends every invitation that waits.
+func (s *inviteStore) expireAll(ctx context.Context, tx bun.Tx, now time.Time) error {
+	if _, err := s.expire.In(tx).Exec(ctx, now, now); err != nil {
+		return fmt.Errorf("tenancy: end all invitations: %w", err)
+	}
+	return nil
 }

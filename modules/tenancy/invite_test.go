@@ -1,13 +1,17 @@
 package tenancy_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/authy2/backend/modules/tenancy"
 	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/events"
 	"github.com/authy2/backend/platform/id"
 	"github.com/authy2/backend/platform/platformtest"
 )
@@ -330,6 +334,65 @@ func TestListsOfInvites(t *testing.T) {
 		stranger.Account.EmailVerified = true
 		if list, _, err := h.ReceivedInvites(t.Context(), stranger, "", 10); err != nil || len(list) != 0 {
 			t.Errorf("a stranger received %v, %v", list, err)
+		}
+	})
+}
+
+// What was used or cancelled after a backup is there again when it is restored. Its token must
+// not work again; whoever is still wanted is sent a new one.
+func TestInvitesEndWithARestoredBackup(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
+		h := newHost(t, b)
+		ann, bob := h.enter(t, "ann"), h.enter(t, "bob")
+		o := h.found(t, ann.UserID, "Acme")
+		i, token := h.invite(t, ann, o.ID, "bob", tenancy.RoleAdmin)
+		h.change(t, func(ctx context.Context, tx bun.Tx) error { return h.Bus.Publish(ctx, tx, events.DataRestored{}) })
+		h.refused(t, "restored", bob, token, "GONE")
+		h.refused(t, "restored, to nobody", nil, token, "GONE")
+		if list, _, err := h.ReceivedInvites(t.Context(), bob, "", 9); err != nil || len(list) != 0 {
+			t.Errorf("the invited sees %+v, %v", list, err)
+		}
+		if err := h.ResendInvite(t.Context(), ann, o.ID, i.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.accept(t, bob, h.mailed(t, "bob")); err != nil {
+			t.Errorf("sent again: %v", err)
+		}
+	})
+}
+
+// Whoever is invited anew while the clean-up is about to remove the old invitation keeps the
+// new one, which stands in its row.
+func TestCleanupMeetsARenewal(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
+		h := newHost(t, b)
+		ann := h.enter(t, "ann")
+		o := h.found(t, ann.UserID, "Acme")
+		h.invite(t, ann, o.ID, "bob", tenancy.RoleGuest)
+		b.Clock.Advance(50 * 24 * time.Hour)
+		cleaned := make(chan error, 1)
+		h.change(t, func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewRaw("UPDATE tenancy_invites SET expires_at = ?", b.Clock.Now().Add(time.Hour)).Exec(ctx)
+			go func() {
+				_, err := h.CleanupInvites(t.Context())
+				cleaned <- err
+			}()
+			if err == nil && b.Name == "postgres" {
+				platformtest.Eventually(t, 10*time.Second, "the clean-up to wait for the row", func() bool {
+					var waiting int
+					err := tx.NewRaw("SELECT count(*) FROM pg_locks WHERE NOT granted").Scan(ctx, &waiting)
+					return err == nil && waiting > 0
+				})
+			}
+			return err
+		})
+		if err := <-cleaned; err != nil {
+			t.Fatal(err)
+		}
+		if n := h.count(t, "tenancy_invites"); n != 1 {
+			t.Errorf("%d invitations are left, want the new one", n)
 		}
 	})
 }

@@ -83,7 +83,7 @@ func newContribution(s *Service, d *Directory) kernel.Contribution {
 			Name: "reconcile_tenancy", Doc: "Ends the memberships of users who were deleted while this module was off.",
 			Every: reconcileEvery, Timeout: reconcileTimeout, Run: s.Reconcile,
 		}}, s.inviteJobs()...),
-		Subscriptions: []events.Subscription{events.On(Name+".forget_user", s.forgetUser)},
+		Subscriptions: s.subscriptions(),
 		Commands:      commands(NewOperator(s)),
 		Seeds:         []kernel.Seed{{Name: "tenancy_organizations", Order: seedOrder, Run: s.Seed}},
 		Exporters:     []privacy.Exporter{{Section: exportSection, Export: d.export}},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
@@ -50,20 +51,22 @@ func invitation(seen InvitePreview) web.View {
 		Lines: []string{"You are invited to join this organization."},
 		Facts: []web.Fact{
 			{Name: "Organization", Value: seen.Organization.Name},
-			{Name: "Your role", Value: string(seen.Role)},
+			{Name: "Your role", Value: roleName(seen.Role)},
 			{Name: "Invited address", Value: seen.Email},
 		},
 	}
 }
+
+// roleName is a role as a page shows it.
+func roleName(r Role) string { return strings.ToUpper(string(r[:1])) + string(r[1:]) }
 
 // askNewcomer asks for what an account is made of.
 func (h handler) askNewcomer(v *web.Visit, seen InvitePreview) web.View {
 	shortest, _ := h.service.registrar.PasswordLength()
 	view := invitation(seen)
 	view.Lines = []string{"You are invited to join this organization. Choose a password, and your account is made."}
-	view.Facts = view.Facts[:2] // the form shows the address
-	view.Form = &web.Form{Token: v.Token(), Button: "Create the account and join", Fields: []web.Field{
-		{Name: "email", Label: "Email address", Type: "email", Autocomplete: "username", Value: seen.Email, ReadOnly: true},
+	view.Form = &web.Form{Token: v.Token(), Button: "Create account and join", Fields: []web.Field{
+		{Name: "email", Type: "email", Autocomplete: "username", Value: seen.Email, Silent: true},
 		{Name: "full_name", Label: "Full name (optional)", Type: "text", Autocomplete: "name", Value: v.Value("full_name")},
 		{
 			Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", Required: true, MinLength: shortest,
@@ -115,7 +118,7 @@ func (h handler) doInvite(ctx context.Context, v *web.Visit) (web.View, error) {
 		Lines: []string{"You belong to the organization now."},
 		Facts: []web.Fact{
 			{Name: "Organization", Value: done.Organization.Name},
-			{Name: "Your role", Value: string(done.Organization.Role)},
+			{Name: "Your role", Value: roleName(done.Organization.Role)},
 			{Name: "Your account", Value: done.Account.Email},
 		},
 	}

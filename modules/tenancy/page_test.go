@@ -96,7 +96,7 @@ func TestInvitePageOfANewcomer(t *testing.T) {
 			{"cut short", token[:9], "", nil, 404, noInvite},
 			{"unknown", strings.Repeat("x", 43), "", newcomer("", password, password), 404, noInvite},
 			{"look", token, "", nil, 200, join},
-			{"look again", token, "", nil, 200, "Create the account and join</button>"},
+			{"look again", token, "", nil, 200, "Create account and join</button>"},
 			{"nothing", token, "", url.Values{}, 400, `<a href="#field-password">Password: Missing data for required field.</a>`},
 			{"weak", token, "", newcomer(`"><script>`, "short", "short"), 400, `value="&#34;&gt;&lt;script&gt;"`},
 			{"in somebody else's browser", token, "ann", nil, 200, "You are signed in here as ann@example.com."},

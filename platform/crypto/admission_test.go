@@ -22,7 +22,7 @@ type machine struct {
 	mu    sync.Mutex
 }
 
-func (*machine) SelfTest() error { return nil }
+func (*machine) SelfTest(<-chan struct{}) error { return nil }
 
 func (m *machine) Digests(cost int, jobs []lanes.Job) ([]lanes.Digest, error) {
 	m.mu.Lock()

@@ -94,7 +94,7 @@ func metric(t testing.TB, reg *prometheus.Registry, name, label string) float64 
 // broken computes bcrypt wrong, and says so only in its self-test.
 type broken struct{ used atomic.Bool }
 
-func (b *broken) SelfTest() error { return lanes.ErrSelfTest }
+func (b *broken) SelfTest(<-chan struct{}) error { return lanes.ErrSelfTest }
 
 func (b *broken) Digests(_ int, jobs []lanes.Job) ([]lanes.Digest, error) {
 	b.used.Store(true)

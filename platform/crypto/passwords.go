@@ -104,6 +104,9 @@ func (p *Passwords) Start(ctx context.Context) error {
 func (p *Passwords) prove(ctx context.Context) {
 	e := p.newEngine()
 	measured, err := p.examine(e)
+	if errors.Is(err, lanes.ErrInterrupted) {
+		return
+	}
 	if err != nil {
 		p.metrics.failures.Inc()
 		p.log.ErrorContext(ctx, "the four-lane bcrypt failed its self-test; passwords are hashed one by one", "error", err)
@@ -118,10 +121,15 @@ func (p *Passwords) prove(ctx context.Context) {
 
 // examine tests the engine and measures how fast it is at every width.
 func (p *Passwords) examine(e engine) (measured pace, err error) {
-	if err := e.SelfTest(); err != nil {
+	if err := e.SelfTest(p.done); err != nil {
 		return pace{}, err
 	}
 	for width := 1; width <= lanes.Width; width++ {
+		select {
+		case <-p.done:
+			return pace{}, lanes.ErrInterrupted
+		default:
+		}
 		measured[width], err = calibrate(p.reading, func(cost int) error {
 			trials := make([]*trial, width)
 			for i := range trials {

@@ -50,7 +50,7 @@ func (t *trial) alone(cost int) error {
 
 // engine is what computes several bcrypts side by side: a [lanes.Engine].
 type engine interface {
-	SelfTest() error
+	SelfTest(done <-chan struct{}) error
 	Digests(cost int, jobs []lanes.Job) ([]lanes.Digest, error)
 }
 

@@ -60,7 +60,7 @@ func NewAnswers(db *database.DB, store cache.Store, keys *crypto.Keyring, clk cl
 		keep: db.Prepare(`UPDATE platform_idempotency SET status = ?, answer = ? WHERE scope = ?`),
 		drop: db.Prepare(`DELETE FROM platform_idempotency WHERE scope = ?`),
 		prune: db.Prepare(`DELETE FROM platform_idempotency WHERE scope IN
-			(SELECT scope FROM platform_idempotency WHERE expires_at <= ? LIMIT 1000)`),
+			(SELECT scope FROM platform_idempotency WHERE expires_at <= ? LIMIT 1000) AND expires_at <= ?`),
 	}
 }
 
@@ -69,7 +69,8 @@ func NewAnswers(db *database.DB, store cache.Store, keys *crypto.Keyring, clk cl
 func (a *Answers) Prune(ctx context.Context) (int64, error) {
 	var total int64
 	for {
-		result, err := a.prune.Exec(ctx, database.Canonical(a.clock.Now()))
+		now := database.Canonical(a.clock.Now())
+		result, err := a.prune.Exec(ctx, now, now) // judged again where somebody claimed it anew meanwhile
 		if err != nil {
 			return total, err
 		}

@@ -32,7 +32,7 @@ func (a *API) Visitor(r *http.Request) (*authn.Principal, error) {
 	p, err := a.deps.Authenticator.Authenticate(r.Context(), token)
 	switch {
 	case apperr.From(err) != nil && apperr.From(err).Kind() == apperr.Unauthenticated:
-		return nil, nil //nolint:nilnil,nilerr // browsers keep cookies longer than sessions last
+		return nil, nil //nolint:nilnil // browsers keep cookies longer than sessions last
 	case err != nil:
 		return nil, err
 	case p.ComplianceOnly:

@@ -2,7 +2,9 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 )
 
 // quiet returns the logger for River, whose news are our details: what it reports at info
@@ -18,15 +20,37 @@ func (q quieter) Enabled(ctx context.Context, level slog.Level) bool {
 	return q.Handler.Enabled(ctx, lowered(level))
 }
 
-// Handle logs the record at its lowered level.
+// Handle logs the record at its lowered level. That somebody does not wait for an answer
+// any more is no fault, whatever level River gives it: a stop interrupts what it is at, and
+// what it did not do then is done by the next poll.
 func (q quieter) Handle(ctx context.Context, r slog.Record) error {
 	r.Level = lowered(r.Level)
-	timely := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
-		timely.AddAttrs(writable(a))
+		if interrupted(a) {
+			r.Level = slog.LevelDebug
+		}
+		attrs = append(attrs, writable(a))
 		return true
 	})
+	if !q.Handler.Enabled(ctx, r.Level) {
+		return nil
+	}
+	timely := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	timely.AddAttrs(attrs...)
 	return q.Handler.Handle(ctx, timely)
+}
+
+// interrupted reports whether a names an error that is nothing but an interruption. River
+// gives errors as values or as their texts.
+func interrupted(a slog.Attr) bool {
+	if a.Key != "err" && a.Key != "error" {
+		return false
+	}
+	if err, ok := a.Value.Any().(error); ok {
+		return errors.Is(err, context.Canceled)
+	}
+	return strings.HasSuffix(a.Value.String(), context.Canceled.Error()) // whatever stands before it
 }
 
 // writable returns a with times beyond the year 9999, by which River means never, as

@@ -2,7 +2,9 @@ package jobs_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -49,5 +51,32 @@ func TestLogIsJSON(t *testing.T) {
 		if !json.Valid(line) {
 			t.Errorf("%s", line)
 		}
+	}
+}
+
+// TestInterruptionsAreNoFaults: a stop interrupts what River is at, which is no error.
+func TestInterruptionsAreNoFaults(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		level  slog.Level
+		attr   slog.Attr
+		logged bool
+	}{
+		"news":                     {slog.LevelInfo, slog.String("queue", "default"), false},
+		"a warning":                {slog.LevelWarn, slog.String("queue", "default"), true},
+		"a fault":                  {slog.LevelError, slog.String("err", "connection refused"), true},
+		"an interruption as text":  {slog.LevelError, slog.String("err", "context canceled"), false},
+		"an interruption inside":   {slog.LevelError, slog.String("err", "timeout: context already done: context canceled"), false},
+		"an interruption as error": {slog.LevelError, slog.Any("error", fmt.Errorf("notify: %w", context.Canceled)), false},
+		"a time-out":               {slog.LevelError, slog.Any("err", context.DeadlineExceeded), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			slog.New(jobs.Quiet(slog.NewJSONHandler(&log, nil))).LogAttrs(t.Context(), tc.level, "it happened", tc.attr)
+			if logged := log.Len() > 0; logged != tc.logged {
+				t.Errorf("logged: %v, %s", logged, log.String())
+			}
+		})
 	}
 }

@@ -33,11 +33,12 @@ func counted(name string, fn func(ctx context.Context) (int64, error)) func(cont
 func (a *App) contribution() Contribution {
 	p := a.parts
 	c := Contribution{
-		Module:    platformName,
-		Endpoints: a.health.endpoints(),
-		Health:    []HealthCheck{{Name: "database", Critical: true, Check: p.db.Ping}, {Name: "invalidation", Check: p.invalidation.Check}},
-		Workers:   p.mail.Workers(),
-		Actions:   []string{mail.ActionDead},
+		Module:        platformName,
+		Subscriptions: p.mail.Subscriptions(),
+		Endpoints:     a.health.endpoints(),
+		Health:        []HealthCheck{{Name: "database", Critical: true, Check: p.db.Ping}, {Name: "invalidation", Check: p.invalidation.Check}},
+		Workers:       p.mail.Workers(),
+		Actions:       []string{mail.ActionDead},
 		Jobs: slices.Concat(p.mail.Periodic(), []jobs.Periodic{
 			{
 				Name: "prune_idempotency", Doc: "Removes the answers of repeatable requests whose day is over.",

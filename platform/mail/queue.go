@@ -76,9 +76,11 @@ type Queue struct {
 	from     *mail.Address
 	host     string
 	sealer   *crypto.Sealer
-	store    store
-	inspect  inspection
-	metrics  metrics
+	// recipients are the keys under which recipients are hashed, the newest first.
+	recipients [][32]byte
+	store      store
+	inspect    inspection
+	metrics    metrics
 	// slots bounds the deliveries at work in this process, so that a mail server that
 	// hangs does not keep other jobs from running.
 	slots   chan struct{}
@@ -105,7 +107,7 @@ func New(p Parts, s Settings) (*Queue, error) {
 		parallel = 2
 	}
 	return &Queue{
-		parts: p, settings: s, from: from, host: right(host), sealer: crypto.NewSealer(p.Keys, "mail", p.Rand),
+		parts: p, settings: s, from: from, host: right(host), sealer: crypto.NewSealer(p.Keys, "mail", p.Rand), recipients: p.Keys.DeriveAll("mail recipient"),
 		store: newStore(p.DB), inspect: newInspection(p.DB), metrics: newMetrics(p.Metrics), slots: make(chan struct{}, parallel), under: newBackground(),
 	}, nil
 }
@@ -143,7 +145,7 @@ func (q *Queue) Send(ctx context.Context, tx bun.Tx, m Message) error {
 	if err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
-	if err := q.store.insert(ctx, tx, e, sealed); err != nil {
+	if err := q.store.insert(ctx, tx, e, recipient(q.recipients[0], m.To), sealed); err != nil {
 		return fmt.Errorf("mail: keep %s: %w", m.Purpose, err)
 	}
 	if err := q.parts.Jobs.Enqueue(ctx, tx, wake{MailID: mailID}); err != nil {

@@ -13,14 +13,14 @@ import (
 type store struct {
 	db                                                      *database.DB
 	insertion, leasing, dueing, sending, postponing, ending *database.Stmt
-	pruning                                                 *database.Stmt
+	pruning, forgetting                                     *database.Stmt
 }
 
 func newStore(db *database.DB) store {
 	return store{
 		db: db,
-		insertion: db.Prepare("INSERT INTO platform_mails (id, purpose, message_id, message, state, due_at, created_at) " +
-			"VALUES (?, ?, ?, ?, 'waiting', ?, ?)"),
+		insertion: db.Prepare("INSERT INTO platform_mails (id, purpose, message_id, recipient, message, state, due_at, created_at) " +
+			"VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?)"),
 		leasing: db.Prepare("UPDATE platform_mails SET leased_until = ?, attempts = attempts + 1 " +
 			"WHERE id = ? AND state = 'waiting' AND due_at <= ? AND (leased_until IS NULL OR leased_until <= ?) " +
 			"RETURNING purpose, message_id, message, attempts, panics, created_at"),
@@ -32,8 +32,10 @@ func newStore(db *database.DB) store {
 			"WHERE id = ? AND state = 'waiting' AND attempts = ?"),
 		ending: db.Prepare("UPDATE platform_mails SET state = 'dead', leased_until = NULL, last_error = ?, done_at = ? " +
 			"WHERE id = ? AND state = 'waiting' AND attempts = ?"),
+		forgetting: db.Prepare("DELETE FROM platform_mails WHERE recipient = ?"),
 		pruning: db.Prepare("DELETE FROM platform_mails WHERE id IN " +
-			"(SELECT id FROM platform_mails WHERE state <> 'waiting' AND done_at < ? ORDER BY done_at LIMIT ?)"),
+			"(SELECT id FROM platform_mails WHERE state <> 'waiting' AND done_at < ? ORDER BY done_at LIMIT ?) " +
+			"AND state <> 'waiting' AND done_at < ?"),
 	}
 }
 
@@ -47,8 +49,14 @@ type lease struct {
 }
 
 // insert writes the row of a mail that is due at once.
-func (s store) insert(ctx context.Context, tx bun.Tx, e Envelope, sealed []byte) error {
-	_, err := s.insertion.In(tx).Exec(ctx, e.ID, e.Purpose, e.MessageID, sealed, e.Date, e.Date)
+func (s store) insert(ctx context.Context, tx bun.Tx, e Envelope, recipient, sealed []byte) error {
+	_, err := s.insertion.In(tx).Exec(ctx, e.ID, e.Purpose, e.MessageID, recipient, sealed, e.Date, e.Date)
+	return err
+}
+
+// forget removes every mail to the recipient.
+func (s store) forget(ctx context.Context, tx bun.Tx, recipient []byte) error {
+	_, err := s.forgetting.In(tx).Exec(ctx, recipient)
 	return err
 }
 
@@ -113,7 +121,7 @@ func (s store) bury(ctx context.Context, l lease, now time.Time, reason string, 
 // prune removes at most n rows of mails that ended before the time.
 func (s store) prune(ctx context.Context, before time.Time, n int) (removed int64, err error) {
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		result, err := s.pruning.In(tx).Exec(ctx, before, n)
+		result, err := s.pruning.In(tx).Exec(ctx, before, n, before) // judged again where somebody retries it meanwhile
 		if err != nil {
 			return err
 		}

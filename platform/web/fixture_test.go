@@ -140,7 +140,7 @@ func full() web.View {
 	return web.View{
 		Title: "Choose a password", Lines: []string{"It is for your account."}, Facts: []web.Fact{{Name: "Organization", Value: "Acme"}, {Name: "Role", Value: "admin"}},
 		Form: &web.Form{Token: secret.New(token), Button: "Set it", Fields: []web.Field{
-			{Name: "email", Label: "Email address", Type: "email", Autocomplete: "username", Value: "ann@example.com", ReadOnly: true},
+			{Name: "email", Type: "email", Autocomplete: "username", Value: "ann@example.com", Silent: true},
 			{Name: "full_name", Label: "Full name", Type: "text", Autocomplete: "name", Value: "Ann"},
 			{Name: "password", Label: "Password", Hint: "At least 8 characters.", Type: "password", Autocomplete: "new-password", Required: true, MinLength: 8, Value: "never shown"},
 		}},
@@ -168,7 +168,7 @@ func samples() []web.Page {
 	}
 	wrong := full()
 	wrong.Status = http.StatusBadRequest
-	wrong.Wrong = map[string][]string{"password": {"Too short.", "Too common."}, "token": {"Not a token."}}
+	wrong.Wrong = map[string][]string{"password": {"Too short.", "Too common."}, "token": {"Not a token."}, "email": {"Not an address."}}
 	visitor := func(_ context.Context, v *web.Visit) (web.View, error) {
 		who := "nobody"
 		if v.Visitor != nil {

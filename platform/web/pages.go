@@ -90,8 +90,8 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, v View) {
 	if err := p.layout.Execute(&b, s); err != nil {
 		// The layout is tested with every part of a view: only a program that was changed
 		// comes here, and its page would be of no use either.
-		p.edge.Refused(w, r, fmt.Errorf("web: layout: %w", err))
-		w.WriteHeader(http.StatusInternalServerError)
+		_, status := p.edge.Refused(w, r, fmt.Errorf("web: layout: %w", err))
+		w.WriteHeader(status)
 		return
 	}
 	h := w.Header()
@@ -127,10 +127,12 @@ func (p *Pages) lay(v View, path string) sheet {
 	told := map[string]bool{}
 	for _, f := range v.Form.Fields {
 		in := drawn(f, cleaned(v.Wrong[f.Name]))
-		in.Focus = len(in.Wrong) > 0 && len(s.Problems) == 0
-		told[f.Name] = true
+		in.Focus = !f.Silent && len(in.Wrong) > 0 && len(s.Problems) == 0
+		told[f.Name] = !f.Silent
 		for _, text := range in.Wrong {
-			s.Problems = append(s.Problems, problem{in.ID, in.Label + ": " + text})
+			if !f.Silent {
+				s.Problems = append(s.Problems, problem{in.ID, in.Label + ": " + text})
+			}
 		}
 		s.Inputs = append(s.Inputs, in)
 	}

@@ -66,9 +66,10 @@ type Field struct {
 	Value string
 	// Required fields must be filled in.
 	Required bool
-	// ReadOnly fields are shown and cannot be changed. What is sent for them must not be
+	// Silent fields are not shown. They tell a password manager which account a new
+	// password is for, which a fact tells the reader; what is sent for them must not be
 	// believed.
-	ReadOnly bool
+	Silent bool
 	// MinLength is the fewest characters; 0 for any.
 	MinLength int
 }

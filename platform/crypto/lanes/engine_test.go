@@ -13,12 +13,22 @@ import (
 // vector is published: crypt_blowfish's hash of "U*U".
 const vector = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
 
+// A process that is stopped does not wait for its self-test.
+func TestSelfTestIsInterrupted(t *testing.T) {
+	t.Parallel()
+	done := make(chan struct{})
+	close(done)
+	if err := lanes.New().SelfTest(done); !errors.Is(err, lanes.ErrInterrupted) {
+		t.Errorf("SelfTest() of a process that is stopped = %v", err)
+	}
+}
+
 func TestSelfTest(t *testing.T) {
 	t.Parallel()
-	if err := lanes.New().SelfTest(); err != nil {
+	if err := lanes.New().SelfTest(nil); err != nil {
 		t.Errorf("SelfTest() = %v", err)
 	}
-	if err := new(lanes.Engine).SelfTest(); !errors.Is(err, lanes.ErrSelfTest) {
+	if err := new(lanes.Engine).SelfTest(nil); !errors.Is(err, lanes.ErrSelfTest) {
 		t.Errorf("SelfTest() of an engine without the digits of pi = %v, want ErrSelfTest", err)
 	}
 }

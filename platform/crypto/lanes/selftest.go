@@ -8,10 +8,14 @@ import (
 // ErrSelfTest is returned by SelfTest when the engine computes anything but bcrypt.
 var ErrSelfTest = errors.New("lanes: self-test failed")
 
+// ErrInterrupted is returned by SelfTest when nobody waits for its end any more.
+var ErrInterrupted = errors.New("lanes: self-test interrupted")
+
 // SelfTest hashes known passwords in batches of every width and with a wrong one in every
 // lane, which takes some tens of milliseconds. Whoever starts an engine calls it and uses
-// golang.org/x/crypto/bcrypt in its place when it fails.
-func (e *Engine) SelfTest() error {
+// golang.org/x/crypto/bcrypt in its place when it fails. It ends early with
+// [ErrInterrupted] once done is closed; nil never is.
+func (e *Engine) SelfTest(done <-chan struct{}) error {
 	// From the tests of crypt_blowfish 1.3 (Solar Designer, public domain), the
 	// implementation that the others are measured by. Among them: the empty password, one
 	// that fills a word with its NUL, bytes above 127 (which "$2x$" got wrong), 72 bytes.
@@ -30,6 +34,11 @@ func (e *Engine) SelfTest() error {
 	next := 0
 	for n := 1; n <= Width; n++ {
 		for wrong := range n + 1 { // wrong == n: none is
+			select {
+			case <-done:
+				return ErrInterrupted
+			default:
+			}
 			jobs := make([]Job, n)
 			for k := range jobs {
 				v := vectors[next%len(vectors)]
