@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/events"
 )
 
 // NewOrganization is what somebody gives to found an organization.
@@ -97,5 +98,8 @@ func (s *Service) join(ctx context.Context, tx bun.Tx, r memberRow) (memberRow, 
 	if err != nil || !added {
 		return r, false, err
 	}
-	return r, true, s.stale(ctx, tx, r.UserID)
+	if err := s.stale(ctx, tx, r.UserID); err != nil {
+		return r, true, err
+	}
+	return r, true, s.bus.Publish(ctx, tx, events.MembershipChanged{OrganizationID: r.OrganizationID, UserID: r.UserID, Member: true})
 }

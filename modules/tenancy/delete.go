@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/events"
 )
 
 // Delete ends an organization: its memberships and invitations go, its slug is free, and
@@ -37,6 +38,9 @@ func (s *Service) end(ctx context.Context, tx bun.Tx, actorID, organizationID st
 		return err
 	}
 	if err := s.stale(ctx, tx, userIDs...); err != nil {
+		return err
+	}
+	if err := s.bus.Publish(ctx, tx, events.OrganizationDeleted{OrganizationID: organizationID}); err != nil {
 		return err
 	}
 	if metadata == nil {

@@ -19,6 +19,7 @@ type Directory struct {
 	store                        *store
 	belongings, limits, exported *database.Stmt
 	holdAll, onlyOwner, placesOf *database.Stmt
+	lookups                      memberLookups
 }
 
 var _ authn.Authorizer = (*Directory)(nil)
@@ -44,6 +45,7 @@ func NewDirectory(db *database.DB) *Directory {
 	JOIN tenancy_organizations o ON o.id = m.organization_id WHERE m.user_id = ? AND m.role = 'owner' AND o.deleted_at IS NULL
 	AND EXISTS (` + others + `) AND NOT EXISTS (` + others + ` AND x.role = 'owner') ORDER BY m.organization_id`),
 		placesOf: db.Prepare(`SELECT m.organization_id FROM tenancy_members m WHERE m.user_id = ? ORDER BY m.organization_id`),
+		lookups:  prepareLookups(db),
 	}
 }
 

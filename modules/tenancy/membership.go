@@ -2,10 +2,13 @@ package tenancy
 
 import (
 	"context"
+	"errors"
 
 	"github.com/uptrace/bun"
 
+	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
+	"github.com/authy2/backend/platform/events"
 )
 
 // MemberQuery is which members are wanted: those after the one with the id After, without
@@ -109,6 +112,9 @@ func (s *Service) AddMember(ctx context.Context, userID, organizationID string, 
 // last owner stays ([ErrLastOwner]).
 func (s *Service) RemoveMember(ctx context.Context, userID, organizationID, memberID string) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.holdMember(ctx, tx, userID, organizationID, memberID); err != nil {
+			return err
+		}
 		own, err := s.hold(ctx, tx, userID, organizationID, authn.PermissionOrganizationLeave)
 		if err != nil {
 			return err
@@ -138,12 +144,28 @@ func (s *Service) RemoveMember(ctx context.Context, userID, organizationID, memb
 		if err := s.stale(ctx, tx, memberID); err != nil {
 			return err
 		}
+		if err := s.bus.Publish(ctx, tx, events.MembershipChanged{OrganizationID: organizationID, UserID: memberID}); err != nil {
+			return err
+		}
 		metadata := map[string]string{"role": string(r.Role)}
 		if leaving {
 			metadata["left"] = "true"
 		}
 		return s.bus.Publish(ctx, tx, aboutMember(ActionMemberRemove, userID, r, metadata))
 	})
+}
+
+// holdMember holds the user whose membership a member of the organization wants to end:
+// users are held before organizations, and who hears of the end may change the user. One
+// who is gone needs no hold. Somebody who is no member gets no lock.
+func (s *Service) holdMember(ctx context.Context, tx bun.Tx, userID, organizationID, memberID string) error {
+	if _, err := s.directory.Authorize(ctx, tx, userID, organizationID, authn.PermissionOrganizationLeave); err != nil {
+		return err
+	}
+	if err := s.people.HoldUser(ctx, tx, memberID); err != nil && !errors.Is(err, apperr.ErrNotFound) {
+		return err
+	}
+	return nil
 }
 
 // touch returns a membership that a member with the role may act on.
