@@ -25,6 +25,11 @@ type Tools struct {
 	Nginx string
 	// OpenSSL is the path of openssl.
 	OpenSSL string
+	// OATHTool is the path of oathtool, an authenticator app, and ZBarImg that of zbarimg,
+	// which reads QR codes.
+	OATHTool, ZBarImg string
+	// Chromium is the path of Chromium, or of a browser that is made of it.
+	Chromium string
 }
 
 // FindTools looks for the programs on PATH and where distributions hide them. Its error
@@ -44,10 +49,15 @@ func FindTools() (Tools, error) {
 		{"Redis (redis-server)", "redis-server", &t.RedisServer},
 		{"nginx", "nginx", &t.Nginx},
 		{"OpenSSL (openssl)", "openssl", &t.OpenSSL},
+		{"OATH Toolkit (oathtool)", "oathtool", &t.OATHTool},
+		{"ZBar (zbarimg)", "zbarimg", &t.ZBarImg},
 	} {
 		if *p.path = find(p.program); *p.path == "" {
 			missing = append(missing, p.name)
 		}
+	}
+	if t.Chromium = findChromium(); t.Chromium == "" {
+		missing = append(missing, "Chromium")
 	}
 	if len(missing) > 0 {
 		return t, fmt.Errorf("%w: %s; install with:\n    %s", ErrMissing, strings.Join(missing, ", "), installCommand())
@@ -63,6 +73,19 @@ func find(program string) string {
 	}
 	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin", "/sbin"} {
 		if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// findChromium returns the path of Chromium under any of its names.
+func findChromium() string {
+	for _, name := range []string{
+		"chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+		"/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+	} {
+		if path := find(name); path != "" {
 			return path
 		}
 	}
@@ -119,17 +142,17 @@ func version(bin string) int {
 
 func installCommand() string {
 	if runtime.GOOS == "darwin" {
-		return "brew install postgresql@16 redis nginx openssl"
+		return "brew install postgresql@16 redis nginx openssl oath-toolkit zbar chromium"
 	}
 	for _, c := range []struct{ tool, command string }{
-		{"apt-get", "sudo apt-get update && sudo apt-get install -y postgresql redis-server nginx-light openssl"},
-		{"dnf", "sudo dnf install -y postgresql-server redis nginx openssl"},
-		{"apk", "sudo apk add postgresql redis nginx openssl"},
-		{"pacman", "sudo pacman -S --needed postgresql redis nginx openssl"},
+		{"apt-get", "sudo apt-get update && sudo apt-get install -y postgresql redis-server nginx-light openssl oathtool zbar-tools chromium"},
+		{"dnf", "sudo dnf install -y postgresql-server redis nginx openssl oathtool zbar chromium"},
+		{"apk", "sudo apk add postgresql redis nginx openssl oath-toolkit-oathtool zbar chromium"},
+		{"pacman", "sudo pacman -S --needed postgresql redis nginx openssl oath-toolkit zbar chromium"},
 	} {
 		if _, err := exec.LookPath(c.tool); err == nil {
 			return c.command
 		}
 	}
-	return "the package manager of this system (packages postgresql, redis, nginx and openssl)"
+	return "the package manager of this system (packages postgresql, redis, nginx, openssl, oathtool, zbar and chromium)"
 }
