@@ -55,11 +55,23 @@ func (h handler) addMember(ctx context.Context, in *addInput) (*httpx.Reply[Memb
 	if !ok {
 		return nil, errNoPrincipal
 	}
+	if err := h.mayGive(p, in.Body.Role); err != nil {
+		return nil, err
+	}
 	m, err := h.service.AddMember(ctx, p.UserID, in.ID.String(), NewMember{Email: in.Body.Email, Role: in.Body.Role})
 	if err != nil {
 		return nil, err
 	}
 	return httpx.OK(MemberResult{Member: m}), nil
+}
+
+// mayGive refuses the role of an owner to whoever has not proved recently who they are: a
+// new owner can remove the old one, so that it comes to a transfer of ownership.
+func (h handler) mayGive(p *authn.Principal, role Role) error {
+	if role == RoleOwner && !p.Fresh(h.service.clock.Now()) {
+		return p.StepUpRequired()
+	}
+	return nil
 }
 
 // MemberPath is the path of a membership.
@@ -90,6 +102,9 @@ func (h handler) changeRole(ctx context.Context, in *roleInput) (*httpx.Reply[Me
 	p, ok := authn.PrincipalFrom(ctx)
 	if !ok {
 		return nil, errNoPrincipal
+	}
+	if err := h.mayGive(p, in.Body.Role); err != nil {
+		return nil, err
 	}
 	m, err := h.service.ChangeRole(ctx, p.UserID, in.ID.String(), in.UserID.String(), in.Body.Role)
 	if err != nil {

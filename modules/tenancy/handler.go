@@ -92,7 +92,7 @@ func (h handler) memberEndpoints() []httpx.Endpoint {
 			Errors:  []int{http.StatusNotFound, http.StatusConflict},
 			Summary: "Member added", Tag: tag,
 			Description: "Makes the user with the address a member at once. People without an account are invited instead. " +
-				"Nobody gives a role above their own.",
+				"Nobody gives a role above their own. Making an owner asks for a recent proof of who you are; see step-up.",
 			BodyExample: exampleAdd(), ResultExample: MemberResult{Member: exampleMember()},
 		}, h.addMember),
 		httpx.Op(httpx.Operation{
@@ -108,7 +108,7 @@ func (h handler) memberEndpoints() []httpx.Endpoint {
 			Errors:  []int{http.StatusNotFound, http.StatusConflict},
 			Summary: "Role changed", Tag: tag,
 			Description: "Gives a member another role. Nobody acts on somebody above themselves or gives a role above their own; the " +
-				"last owner stays one.",
+				"last owner stays one. Making an owner asks for a recent proof of who you are; see step-up.",
 			BodyExample: RoleBody{Role: RoleAdmin}, ResultExample: MemberResult{Member: exampleMember()},
 		}, h.changeRole),
 		httpx.Op(httpx.Operation{

@@ -72,6 +72,9 @@ func (h handler) createInvite(ctx context.Context, in *createInviteInput) (*http
 	if !ok {
 		return nil, errNoPrincipal
 	}
+	if err := h.mayGive(p, in.Body.Role); err != nil {
+		return nil, err
+	}
 	invite, err := h.service.Invite(ctx, p, in.ID.String(), NewInvite{Email: in.Body.Email, Role: in.Body.Role})
 	if err != nil {
 		return nil, err

@@ -47,7 +47,8 @@ func (h handler) inviteEndpoints() []httpx.Endpoint {
 			Status: http.StatusCreated, Idempotent: true, Errors: []int{notFound, conflict},
 			Summary: "Invitation sent", Tag: inviteTag,
 			Description: "Mails somebody a link with which they can join within seven days, whether or not they have an account. An invitation " +
-				"that the address has already is replaced, and its link is dead. Nobody offers a role above their own.",
+				"that the address has already is replaced, and its link is dead. Nobody offers a role above their own. " +
+				"Offering that of an owner asks for a recent proof of who you are; see step-up.",
 			BodyExample: InviteBody{Email: exampleInvitee, Role: RoleMember}, ResultExample: InviteResult{Invite: exampleInvite()},
 		}, h.createInvite),
 		httpx.Op(httpx.Operation{
