@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -37,6 +38,15 @@ type passkeyOptions struct {
 	User      struct{ ID string }
 }
 
+// Origin is that of the pages which may ask for passkeys: the first one that the journey
+// configures, or else the server's own.
+func (s *Server) Origin() string {
+	if first, _, _ := strings.Cut(s.sys.Environment()["WEBAUTHN_ORIGINS"], ","); first != "" {
+		return first
+	}
+	return s.URL
+}
+
 // NewPasskey asks for the options of a new passkey and returns it with the request that
 // registers it.
 func (s *Server) NewPasskey(t testing.TB, token string) (*Passkey, Call) {
@@ -50,7 +60,7 @@ func (s *Server) NewPasskey(t testing.TB, token string) (*Passkey, Call) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Passkey{origin: s.URL, rpID: o.RP.ID, handle: o.User.ID, id: make([]byte, 16), key: key}
+	p := &Passkey{origin: s.Origin(), rpID: o.RP.ID, handle: o.User.ID, id: make([]byte, 16), key: key}
 	_, _ = rand.Read(p.id)
 	p.ID = base64URL(p.id)
 	point, err := key.PublicKey.Bytes()
