@@ -37,6 +37,8 @@ type Operation struct {
 	Knows bool
 	// Permission is what the caller's role must grant, or empty.
 	Permission string
+	// StepUp is how recently the caller must have proved who they are, or empty.
+	StepUp string
 	// Streams are the media types besides JSON that a success can be answered in, sorted.
 	Streams []string
 	// Parameters are those of the path, the query and the headers.
@@ -107,6 +109,7 @@ func (d *Document) operation(path, method string, raw map[string]any) *Operation
 	open := slices.ContainsFunc(schemes, func(s any) bool { return len(object(s)) == 0 })
 	o.Public, o.Knows = len(schemes) == 0 || open, len(schemes) > 1 && open
 	o.Permission, _ = raw["x-permission"].(string)
+	o.StepUp, _ = raw["x-step-up"].(string)
 	o.Streams = d.streams(o.responses)
 	list, _ := raw["parameters"].([]any)
 	for _, p := range list {
