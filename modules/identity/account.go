@@ -17,6 +17,7 @@ func (r *userRow) account() (authn.Account, error) {
 	return authn.Account{
 		UserID: r.ID, Email: r.Email, EmailVerified: r.EmailVerified, Status: string(r.Status),
 		CredentialVersion: r.CredentialVersion, ETag: r.etag(), Profile: profile,
+		SecondFactor: r.SecondFactor, RestrictedFrom: r.RestrictedFrom,
 	}, nil
 }
 

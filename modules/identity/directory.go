@@ -14,8 +14,17 @@ import (
 	"github.com/authy2/backend/platform/secret"
 )
 
+// Extent is which parts of the system there are that bind what a user may do.
+type Extent struct {
+	// SecondFactors is true when users can have second factors.
+	SecondFactors bool
+	// Policies is true when organizations can ask for them.
+	Policies bool
+}
+
 // Directory tells other modules who the users are. It needs no sessions.
 type Directory struct {
+	extent    Extent
 	store     *store
 	tokens    *tokenStore
 	passwords *crypto.Passwords
@@ -23,8 +32,8 @@ type Directory struct {
 }
 
 // NewDirectory returns the directory of the users in db.
-func NewDirectory(db *database.DB, passwords *crypto.Passwords, rehasher *Rehasher) *Directory {
-	return &Directory{store: newStore(db), tokens: newTokenStore(db), passwords: passwords, rehasher: rehasher}
+func NewDirectory(extent Extent, db *database.DB, passwords *crypto.Passwords, rehasher *Rehasher) *Directory {
+	return &Directory{extent: extent, store: newStore(db), tokens: newTokenStore(db), passwords: passwords, rehasher: rehasher}
 }
 
 // CheckPassword returns the account whose email and password these are, whatever its
@@ -51,7 +60,7 @@ func (d *Directory) CheckPassword(ctx context.Context, email string, password se
 	if outdated {
 		d.rehasher.later(found.ID, found.hash, password)
 	}
-	return found.account()
+	return d.account(&found.userRow)
 }
 
 // RecordSignIn notes time and address of a sign-in and holds the user until tx ends, so
@@ -70,7 +79,7 @@ func (d *Directory) RecordSignIn(ctx context.Context, tx bun.Tx, userID string, 
 	case err != nil:
 		return authn.Account{}, fmt.Errorf("identity: record a sign-in: %w", err)
 	}
-	return r.account()
+	return d.account(&r)
 }
 
 // Account returns the user as it is now, [apperr.ErrNotFound] when there is none.
@@ -82,5 +91,16 @@ func (d *Directory) Account(ctx context.Context, userID string) (authn.Account, 
 	case err != nil:
 		return authn.Account{}, fmt.Errorf("identity: find a user: %w", err)
 	}
-	return r.account()
+	return d.account(&r)
+}
+
+// account is what others are told of a user: nothing of what was set up while there was more
+// of the system.
+func (d *Directory) account(r *userRow) (authn.Account, error) {
+	a, err := r.account()
+	a.SecondFactor = a.SecondFactor && d.extent.SecondFactors
+	if !d.extent.Policies {
+		a.RestrictedFrom = time.Time{}
+	}
+	return a, err
 }

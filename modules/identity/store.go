@@ -13,7 +13,7 @@ import (
 
 // columns are those of a userRow, in the order of its fields.
 const columns = `id, email, email_verified, full_name, avatar_url, status, credential_version,
-	last_login_at, last_login_ip, version, created_at, updated_at`
+	last_login_at, last_login_ip, version, created_at, updated_at, second_factor, restricted_from`
 
 // emailKey is the constraint that makes addresses unique.
 const emailKey = "identity_users_email_key"
@@ -71,7 +71,7 @@ func newStore(db *database.DB) *store {
 	WHERE id = ? RETURNING ` + columns),
 		setStatus: db.Prepare(`UPDATE identity_users SET status = ?, version = version + 1, updated_at = ?
 	WHERE id = ? RETURNING ` + columns),
-		raiseVersion: db.Prepare(`UPDATE identity_users SET credential_version = credential_version + 1 WHERE id = ?`),
+		raiseVersion: db.Prepare(`UPDATE identity_users SET credential_version = credential_version + 1, second_factor = ? WHERE id = ?`),
 		remove:       db.Prepare(`DELETE FROM identity_users WHERE id = ?`),
 		mark:         db.Prepare(`INSERT INTO identity_deletions (user_id, deleted_at) VALUES (?, ?)`),
 	}
@@ -82,6 +82,7 @@ func (r *userRow) fields() []any {
 	return []any{
 		&r.ID, &r.Email, &r.EmailVerified, &r.FullName, &r.AvatarURL, &r.Status, &r.CredentialVersion,
 		database.Time(&r.LastLoginAt), &r.LastLoginIP, &r.Version, database.Time(&r.CreatedAt), database.Time(&r.UpdatedAt),
+		&r.SecondFactor, database.Time(&r.RestrictedFrom),
 	}
 }
 
@@ -212,9 +213,10 @@ func (s *store) changeStatus(ctx context.Context, tx bun.Tx, id string, status S
 	return r, err
 }
 
-// raise makes every proof of a user, who is held, worth nothing that was judged before.
-func (s *store) raise(ctx context.Context, tx bun.Tx, id string) error {
-	_, err := s.raiseVersion.In(tx).Exec(ctx, id)
+// raise makes every proof of a user, who is held, worth nothing that was judged before, and
+// notes whether they have a second factor.
+func (s *store) raise(ctx context.Context, tx bun.Tx, id string, secondFactor bool) error {
+	_, err := s.raiseVersion.In(tx).Exec(ctx, secondFactor, id)
 	return err
 }
 

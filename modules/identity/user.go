@@ -42,6 +42,9 @@ type userRow struct {
 	Version           int64
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
+	// SecondFactor and RestrictedFrom are those of the account; a zero time is never.
+	SecondFactor   bool
+	RestrictedFrom time.Time
 	// VerificationDueAt is set on a new user who is owed the mail that verifies the address.
 	// It is written, and read by those who send that mail.
 	VerificationDueAt *time.Time

@@ -40,7 +40,7 @@ func (h handler) login(ctx context.Context, in *loginInput) (*httpx.Reply[LoginR
 		return reply, nil
 	}
 	session := outcome.Session
-	overview, err := h.service.compliance.ComplianceOf(ctx, session.Account.UserID)
+	overview, err := h.service.compliance.ComplianceOf(ctx, session.Account.UserID, session.Affiliations)
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +81,11 @@ func (h handler) me(ctx context.Context, _ *noInput) (*httpx.Reply[Me], error) {
 	if !ok {
 		return nil, errNoPrincipal
 	}
-	organizations, err := h.service.organizations.OrganizationsOf(ctx, p.UserID)
+	standing, err := h.service.standings.StandingOf(ctx, h.service.db.Read(), p.UserID)
 	if err != nil {
 		return nil, err
 	}
-	return httpx.OK(Me{User: p.Account.Profile, Organizations: organizations}), nil
+	return httpx.OK(Me{User: p.Account.Profile, Organizations: standing.Organizations}), nil
 }
 
 type listInput struct{ httpx.PageQuery }

@@ -65,7 +65,7 @@ func encode(p *authn.Principal, stamp invalidation.Position) ([]byte, error) {
 	if a.EmailVerified {
 		flags |= flagEmailVerified
 	}
-	if p.SecondFactor {
+	if a.SecondFactor {
 		flags |= flagSecondFactor
 	}
 	b := make([]byte, 0, 96+len(a.Status)+len(a.Email)+len(a.ETag)+len(a.Profile))
@@ -74,6 +74,7 @@ func encode(p *authn.Principal, stamp invalidation.Position) ([]byte, error) {
 	b = append(b, uid[:]...)
 	b = binary.AppendVarint(b, p.AuthenticatedAt.UnixMilli())
 	b = binary.AppendVarint(b, int64(stamp))
+	b = binary.AppendVarint(b, unixMilli(a.RestrictedFrom))
 	b = binary.AppendUvarint(b, uint64(min(len(p.AuthMethods), maxMethods)))
 	for _, m := range p.AuthMethods[:min(len(p.AuthMethods), maxMethods)] {
 		b = appendText(b, m)
@@ -82,6 +83,15 @@ func encode(p *authn.Principal, stamp invalidation.Position) ([]byte, error) {
 	b = appendText(b, a.Email)
 	b = appendText(b, a.ETag)
 	return append(b, a.Profile...), nil
+}
+
+// unixMilli is the instant in milliseconds, rounded down: a deadline is kept no later than
+// it is. The zero time is 0.
+func unixMilli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 // decode reads a payload into p and returns the stamp and the id it carries. The
@@ -94,6 +104,7 @@ func decode(payload []byte, p *authn.Principal) (invalidation.Position, sessionI
 	r := reader{rest: payload[fixed:]}
 	authenticated := r.varint()
 	stamp := r.varint()
+	restrictedFrom := r.varint()
 	var methods [maxMethods]span
 	count := int(min(r.uvarint(), maxMethods+1))
 	if count > maxMethods {
@@ -123,7 +134,10 @@ func decode(payload []byte, p *authn.Principal) (invalidation.Position, sessionI
 	}
 	p.AuthenticatedAt = time.UnixMilli(authenticated).UTC()
 	p.ComplianceOnly = flags&flagComplianceOnly != 0
-	p.SecondFactor = flags&flagSecondFactor != 0
+	p.Account.SecondFactor = flags&flagSecondFactor != 0
+	if restrictedFrom != 0 {
+		p.Account.RestrictedFrom = time.UnixMilli(restrictedFrom).UTC()
+	}
 	p.Account.UserID = p.UserID
 	p.Account.Email = cut(email)
 	p.Account.EmailVerified = flags&flagEmailVerified != 0

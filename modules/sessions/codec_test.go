@@ -35,7 +35,8 @@ func TestValueSurvivesTheCache(t *testing.T) {
 	t.Parallel()
 	cases := map[string]func(*authn.Principal){
 		"whole":           func(*authn.Principal) {},
-		"second factor":   func(p *authn.Principal) { p.SecondFactor = true },
+		"second factor":   func(p *authn.Principal) { p.Account.SecondFactor = true },
+		"deadline":        func(p *authn.Principal) { p.Account.RestrictedFrom = time.UnixMilli(1_800_000_000_123).UTC() },
 		"no methods":      func(p *authn.Principal) { p.AuthMethods = []string{} },
 		"empty account":   func(p *authn.Principal) { p.Account = authn.Account{UserID: someUser, Profile: []byte{}} },
 		"long texts":      func(p *authn.Principal) { p.Account.Email = strings.Repeat("é", 127) },

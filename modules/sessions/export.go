@@ -19,7 +19,7 @@ func (s *Service) Export(ctx context.Context, userID string) ([]Session, error) 
 			return nil, fmt.Errorf("sessions: export: %w", err)
 		}
 		for i := range rows {
-			all = append(all, view(&rows[i], ""))
+			all = append(all, view(&rows[i], "", false))
 		}
 		if len(rows) < exportPage {
 			return all, nil

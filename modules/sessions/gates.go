@@ -15,7 +15,6 @@ import (
 type verdict struct {
 	challenge  *authn.Challenge
 	restricted bool
-	second     bool
 }
 
 // gate is a gate and the name of its rule, for messages.
@@ -55,7 +54,6 @@ func (g Gates) ask(ctx context.Context, tx bun.Tx, a authn.Attempt) (verdict, er
 		if err != nil {
 			return verdict{}, fmt.Errorf("sessions: %s: %w", gate.name, err)
 		}
-		v.second = v.second || d.SecondFactor
 		switch d.Verdict {
 		case authn.Continue:
 		case authn.Restrict:

@@ -320,8 +320,9 @@ func TestLoginAsksForOneMoreProof(t *testing.T) {
 		if err := json.Unmarshal([]byte(want), &wanted); err != nil {
 			t.Fatal(err)
 		}
-		if fmt.Sprint(got) != fmt.Sprint(wanted) || a.status != http.StatusOK || a.header.Get("Set-Cookie") != "" {
-			t.Errorf("%d %s, want the data %s and no cookie", a.status, a.body, want)
+		if fmt.Sprint(got) != fmt.Sprint(wanted) || a.status != http.StatusOK ||
+			!strings.HasPrefix(a.header.Get("Set-Cookie"), "__Host-"+authn.ChallengeCookie+"=pending;") || len(a.header.Values("Set-Cookie")) != 1 {
+			t.Errorf("%d %s %q, want the data %s and the cookie of the challenge alone", a.status, a.body, a.header.Values("Set-Cookie"), want)
 		}
 	}
 }

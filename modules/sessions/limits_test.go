@@ -28,13 +28,13 @@ func (p *policy) set(rules sessions.LimitRules, err error) {
 	p.rules, p.err = rules, err
 }
 
-func (p *policy) LimitsOf(_ context.Context, db bun.IDB, _ string) (sessions.LimitRules, error) {
+func (p *policy) StandingOf(_ context.Context, db bun.IDB, _ string) (sessions.Standing, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if db == nil {
-		return sessions.LimitRules{}, errors.New("nothing to read through")
+		return sessions.Standing{}, errors.New("nothing to read through")
 	}
-	return p.rules, p.err
+	return sessions.Standing{Limits: p.rules}, p.err
 }
 
 // Rule 7: limits of organizations shorten sessions from the sign-in on, and never
@@ -55,7 +55,7 @@ func TestRule7LimitsShortenAndNeverLengthen(t *testing.T) {
 		for name, c := range cases {
 			t.Run(name, func(t *testing.T) {
 				rules := &policy{rules: c.rules}
-				r := newReplica(t, b, func(s *setup) { s.parts.Limits = rules })
+				r := newReplica(t, b, func(s *setup) { s.parts.Standings = rules })
 				s := r.signIn(t, bob)
 				check := func(when string, expires, absolute time.Time) {
 					t.Helper()
@@ -83,7 +83,7 @@ func TestRule7ChangeOfLimitsTakesHold(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, b platformtest.Backend) {
 		rules := &policy{}
-		shared := func(s *setup) { s.parts.Limits = rules }
+		shared := func(s *setup) { s.parts.Standings = rules }
 		r := newReplica(t, b, shared)
 		s := r.signIn(t, bob)
 		r.accepts(t, s)
@@ -112,7 +112,7 @@ func TestRule7UnknownLimitsRefuse(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, b platformtest.Backend) {
 		rules := &policy{}
-		r := newReplica(t, b, func(s *setup) { s.parts.Limits = rules })
+		r := newReplica(t, b, func(s *setup) { s.parts.Standings = rules })
 		s := r.signIn(t, bob)
 		r.lose(t, b, s)
 		rules.set(sessions.LimitRules{}, apperr.ErrUnavailable)

@@ -86,7 +86,7 @@ func (s *Service) List(ctx context.Context, p *authn.Principal, before string, l
 			r.ExpiresAt = p.ExpiresAt
 		}
 		if now.Before(r.ExpiresAt) {
-			list = append(list, view(r, p.SessionID))
+			list = append(list, view(r, p.SessionID, p.ComplianceOnly))
 		}
 	}
 	return list, next, nil

@@ -26,7 +26,7 @@ import (
 const Name = "sessions"
 
 // Module is the entry of sessions in the binary. The wiring gives it [Credentials],
-// [Accounts], [Gates], [Limits], [Compliance], [Organizations], [SecondFactors] and [Factors]; it gives
+// [Accounts], [Gates], [Standings], [Compliance] and [Factors]; it gives
 // [*Service], which is authn.Authenticator and authn.SessionIssuer.
 func Module() kernel.Module {
 	return kernel.Define(kernel.Module{
@@ -47,33 +47,31 @@ func Module() kernel.Module {
 type dependencies struct {
 	fx.In
 
-	Config        Config
-	DB            *database.DB
-	Cache         cache.Sliding
-	Invalidation  *invalidation.Log
-	Clock         clock.Clock
-	IDs           id.Source
-	Tokens        *crypto.Tokens
-	Bus           *events.Bus
-	Guard         *ratelimit.Guard
-	Logger        *slog.Logger
-	Metrics       prometheus.Registerer
-	Credentials   Credentials
-	Accounts      Accounts
-	Gates         Gates
-	Limits        Limits
-	Compliance    Compliance
-	Organizations Organizations
-	SecondFactors SecondFactors
-	Factors       Factors
+	Config       Config
+	DB           *database.DB
+	Cache        cache.Sliding
+	Invalidation *invalidation.Log
+	Clock        clock.Clock
+	IDs          id.Source
+	Tokens       *crypto.Tokens
+	Bus          *events.Bus
+	Guard        *ratelimit.Guard
+	Logger       *slog.Logger
+	Metrics      prometheus.Registerer
+	Credentials  Credentials
+	Accounts     Accounts
+	Gates        Gates
+	Standings    Standings
+	Compliance   Compliance
+	Factors      Factors
 }
 
 func newService(d dependencies, lifecycle fx.Lifecycle) (*Service, error) {
 	s, err := New(d.Config, Parts{
 		DB: d.DB, Cache: d.Cache, Invalidation: d.Invalidation, Clock: d.Clock, IDs: d.IDs, Tokens: d.Tokens, Bus: d.Bus,
 		Guard: d.Guard, Logger: d.Logger, Metrics: d.Metrics, Credentials: d.Credentials, Accounts: d.Accounts, Gates: d.Gates,
-		Limits: d.Limits, Compliance: d.Compliance, Organizations: d.Organizations,
-		SecondFactors: d.SecondFactors, Factors: d.Factors,
+		Standings: d.Standings, Compliance: d.Compliance,
+		Factors: d.Factors,
 	})
 	if err != nil {
 		return nil, err

@@ -16,10 +16,8 @@ func TestContract(t *testing.T) {
 	platformtest.Contract(t, sessions.Module(), fx.Provide(
 		func() sessions.Credentials { return known },
 		func() sessions.Accounts { return known },
-		func() sessions.Limits { return sessions.NoLimits{} },
+		func() sessions.Standings { return sessions.NoStandings{} },
 		func() sessions.Compliance { return sessions.NoCompliance{} },
-		func() sessions.Organizations { return sessions.NoOrganizations{} },
-		func() sessions.SecondFactors { return sessions.NoSecondFactors{} },
 		func() sessions.Factors { return sessions.NoFactors{} },
 		openGates,
 		func(s *sessions.Service) authn.Authenticator { return s },

@@ -37,19 +37,38 @@ type LimitRules struct {
 	Absolute time.Duration
 }
 
-// Limits gives the shortest rules of the user's organizations. They can shorten a
-// session, never lengthen it. Whatever changes them records an invalidation of the user.
-type Limits interface {
-	// LimitsOf reads through db: the transaction of a sign-in, or the read pool.
-	LimitsOf(ctx context.Context, db bun.IDB, userID string) (LimitRules, error)
+// Standing is what a user's organizations make of their sessions.
+type Standing struct {
+	// Limits are the shortest rules among the organizations. They can shorten a session,
+	// never lengthen it.
+	Limits LimitRules
+	// Organizations are what the user belongs to, in a stable order.
+	Organizations []Organization
 }
 
-// NoLimits is Limits of a system without organizations.
-type NoLimits struct{}
+// affiliations are the organizations as answers of sign-ins need them.
+func (s Standing) affiliations() []authn.Affiliation {
+	all := make([]authn.Affiliation, len(s.Organizations))
+	for i, o := range s.Organizations {
+		all[i] = authn.Affiliation{ID: o.ID, Name: o.Name}
+	}
+	return all
+}
 
-// LimitsOf returns no rules.
-func (NoLimits) LimitsOf(context.Context, bun.IDB, string) (LimitRules, error) {
-	return LimitRules{}, nil
+// Standings knows what users belong to. Whatever changes the limits of somebody's standing
+// records an invalidation of the user.
+type Standings interface {
+	// StandingOf reads through db: the transaction of a sign-in, or the read pool. One
+	// statement.
+	StandingOf(ctx context.Context, db bun.IDB, userID string) (Standing, error)
+}
+
+// NoStandings is Standings of a system without organizations.
+type NoStandings struct{}
+
+// StandingOf returns no rules and no organizations.
+func (NoStandings) StandingOf(context.Context, bun.IDB, string) (Standing, error) {
+	return Standing{Organizations: []Organization{}}, nil
 }
 
 // Organization is a membership as GET /api/v1/auth/me lists it.
@@ -58,19 +77,6 @@ type Organization struct {
 	Name string `json:"name"`
 	Slug string `json:"slug"`
 	Role string `json:"role" enum:"owner,admin,member,guest"`
-}
-
-// Organizations lists what a user belongs to, in a stable order.
-type Organizations interface {
-	OrganizationsOf(ctx context.Context, userID string) ([]Organization, error)
-}
-
-// NoOrganizations is Organizations of a system without organizations.
-type NoOrganizations struct{}
-
-// OrganizationsOf returns none.
-func (NoOrganizations) OrganizationsOf(context.Context, string) ([]Organization, error) {
-	return []Organization{}, nil
 }
 
 // ComplianceOrganization is one organization's part of a [ComplianceOverview].
@@ -92,34 +98,22 @@ type ComplianceOverview struct {
 
 // Compliance evaluates the second-factor policies that bind a user.
 type Compliance interface {
-	ComplianceOf(ctx context.Context, userID string) (ComplianceOverview, error)
+	// ComplianceOf tells what the organizations that a user belongs to ask of them. It writes
+	// nothing, and is not called inside a transaction.
+	ComplianceOf(ctx context.Context, userID string, of []authn.Affiliation) (ComplianceOverview, error)
 }
 
 // NoCompliance is Compliance of a system without policies: everybody is compliant.
 type NoCompliance struct{}
 
 // ComplianceOf returns an overview without complaints.
-func (NoCompliance) ComplianceOf(context.Context, string) (ComplianceOverview, error) {
+func (NoCompliance) ComplianceOf(context.Context, string, []authn.Affiliation) (ComplianceOverview, error) {
 	return ComplianceOverview{
 		OverallStatus:  "compliant",
 		MissingMethods: []string{},
 		Orgs:           []ComplianceOrganization{},
 	}, nil
 }
-
-// SecondFactors knows who has a second factor. Whatever changes that records an
-// invalidation of the user, in the transaction that changes it.
-type SecondFactors interface {
-	// Has reports whether the user has a second factor that works. It reads through db. One
-	// statement. Sign-ins do not ask: the gate of second factors says it in its decision.
-	Has(ctx context.Context, db bun.IDB, userID string) (bool, error)
-}
-
-// NoSecondFactors is SecondFactors of a system without second factors.
-type NoSecondFactors struct{}
-
-// Has returns false.
-func (NoSecondFactors) Has(context.Context, bun.IDB, string) (bool, error) { return false, nil }
 
 // StepUpProof is what a signed-in user proves with again who they are. Exactly one of
 // Code and Assertion is set.

@@ -27,7 +27,7 @@ var (
 )
 
 // Parts is what a [Service] works with. All are needed; what is absent from a system
-// is said with its explicit value, such as NoLimits{}.
+// is said with its explicit value, such as NoStandings{}.
 type Parts struct {
 	DB           *database.DB
 	Cache        cache.Sliding
@@ -40,14 +40,12 @@ type Parts struct {
 	Logger       *slog.Logger
 	Metrics      prometheus.Registerer
 
-	Credentials   Credentials
-	Accounts      Accounts
-	Gates         Gates
-	Limits        Limits
-	Compliance    Compliance
-	Organizations Organizations
-	SecondFactors SecondFactors
-	Factors       Factors
+	Credentials Credentials
+	Accounts    Accounts
+	Gates       Gates
+	Standings   Standings
+	Compliance  Compliance
+	Factors     Factors
 }
 
 // Service is the use cases of sessions. It is also the system's [authn.Authenticator]
@@ -64,14 +62,12 @@ type Service struct {
 	guard  *ratelimit.Guard
 	logger *slog.Logger
 
-	credentials   Credentials
-	accounts      Accounts
-	gates         Gates
-	limits        Limits
-	compliance    Compliance
-	organizations Organizations
-	seconds       SecondFactors
-	factors       Factors
+	credentials Credentials
+	accounts    Accounts
+	gates       Gates
+	standings   Standings
+	compliance  Compliance
+	factors     Factors
 
 	tombs    tombs
 	activity *writeBack
@@ -95,9 +91,8 @@ func New(config Config, p Parts) (*Service, error) {
 	s := &Service{
 		config: config, db: p.DB, store: newStore(p.DB, p.Invalidation), log: p.Invalidation, clock: p.Clock, ids: p.IDs,
 		tokens: p.Tokens, bus: p.Bus, guard: p.Guard, logger: p.Logger,
-		credentials: p.Credentials, accounts: p.Accounts, gates: p.Gates, limits: p.Limits,
-		compliance: p.Compliance, organizations: p.Organizations,
-		seconds: p.SecondFactors, factors: p.Factors,
+		credentials: p.Credentials, accounts: p.Accounts, gates: p.Gates, standings: p.Standings,
+		compliance: p.Compliance, factors: p.Factors,
 		tombs: tombs{
 			cache: p.Cache, log: p.Invalidation, ids: p.IDs,
 			trusted: p.Cache.Shared() || p.DB.Dialect() == database.SQLite,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -39,7 +38,8 @@ func (s *Service) CompleteSignIn(ctx context.Context, tx bun.Tx, a authn.Attempt
 	if a.Account.CredentialVersion != known.CredentialVersion {
 		return authn.Outcome{}, apperr.ErrAuthentication
 	}
-	if a.Account.Status != known.Status || a.Account.EmailVerified != known.EmailVerified || a.Account.Email != known.Email {
+	if a.Account.Status != known.Status || a.Account.EmailVerified != known.EmailVerified || a.Account.Email != known.Email ||
+		!a.Account.RestrictedFrom.Equal(known.RestrictedFrom) {
 		if verdict, err = s.gates.ask(ctx, tx, a); err != nil {
 			return authn.Outcome{}, err
 		}
@@ -74,16 +74,15 @@ func (s *Service) issue(ctx context.Context, tx bun.Tx, a authn.Attempt, v verdi
 	}
 	// The stamp is older than this read, and the user row is held since before the
 	// stamp: whatever is not in the value is newer than the stamp.
-	rules, err := s.limits.LimitsOf(ctx, tx, r.UserID)
+	// The stamp is older than this read, and the user row is held since before the
+	// stamp: whatever is not in the value is newer than the stamp.
+	standing, err := s.standings.StandingOf(ctx, tx, r.UserID)
 	if err != nil {
-		return nil, fmt.Errorf("sessions: limits of a user: %w", err)
+		return nil, fmt.Errorf("sessions: standing of a user: %w", err)
 	}
-	// Whoever gave a second factor has one, and of the others the gate has told. A change since
-	// then is another version of the credentials.
-	second := v.second || slices.ContainsFunc(a.Methods, authn.IsSecondFactor)
-	idle, end := r.bound(rules)
+	idle, end := r.bound(standing.Limits)
 	snap := &snapshot{sid: sid, stamp: stamp, idle: idle, principal: authn.Principal{
-		SessionID: r.ID, UserID: r.UserID, AuthMethods: a.Methods, AuthenticatedAt: now, SecondFactor: second,
+		SessionID: r.ID, UserID: r.UserID, AuthMethods: a.Methods, AuthenticatedAt: now,
 		ExpiresAt: deadline(now, idle, end), AbsoluteExpiresAt: end,
 		ComplianceOnly: restricted(v.restricted, a.Account.Status), Account: a.Account,
 	}}
@@ -93,7 +92,8 @@ func (s *Service) issue(ctx context.Context, tx bun.Tx, a authn.Attempt, v verdi
 	database.AfterCommit(ctx, func(ctx context.Context) { s.warm(ctx, h, snap) })
 	return &authn.IssuedSession{
 		ID: r.ID, Token: token, ExpiresAt: snap.principal.ExpiresAt, AbsoluteExpiresAt: end,
-		Account: a.Account, ComplianceOnly: snap.principal.ComplianceOnly,
+		Account: a.Account, ComplianceOnly: snap.principal.ComplianceOnly || a.Account.Restricted(now),
+		Affiliations: standing.affiliations(),
 	}, nil
 }
 

@@ -52,15 +52,13 @@ func (s *Service) read(ctx context.Context, h hash, now time.Time, proof seen) (
 	}
 	// The limits of organizations are evaluated here and remembered with the value;
 	// whatever changes them invalidates the user.
-	rules, err := s.limits.LimitsOf(ctx, s.db.Read(), r.UserID)
+	// The rules of organizations are evaluated here and remembered with the value;
+	// whatever changes them invalidates the user.
+	standing, err := s.standings.StandingOf(ctx, s.db.Read(), r.UserID)
 	if err != nil {
-		return nil, fmt.Errorf("sessions: limits of a user: %w", err)
+		return nil, fmt.Errorf("sessions: standing of a user: %w", err)
 	}
-	second, err := s.seconds.Has(ctx, s.db.Read(), r.UserID) // remembered in the same way
-	if err != nil {
-		return nil, fmt.Errorf("sessions: second factors of a user: %w", err)
-	}
-	idle, end := r.bound(rules)
+	idle, end := r.bound(standing.Limits)
 	last := r.LastActivityAt
 	if a, ok := s.activity.latest(sid); ok && last.Before(a.at()) {
 		last = a.at()
@@ -84,7 +82,7 @@ func (s *Service) read(ctx context.Context, h hash, now time.Time, proof seen) (
 		sid: sid, stamp: stamp, idle: idle,
 		principal: authn.Principal{
 			SessionID: r.ID, UserID: r.UserID, AuthMethods: methodsOf(r.AuthMethods),
-			AuthenticatedAt: r.AuthAt, SecondFactor: second, ExpiresAt: deadline(now, idle, end), AbsoluteExpiresAt: end,
+			AuthenticatedAt: r.AuthAt, ExpiresAt: deadline(now, idle, end), AbsoluteExpiresAt: end,
 			ComplianceOnly: restricted(r.ComplianceOnly, account.Status), Account: account,
 		},
 	}, nil

@@ -48,8 +48,8 @@ func (s *Service) StepUp(ctx context.Context, p *authn.Principal, in StepUp) (St
 }
 
 func (s *Service) stepUp(ctx context.Context, p *authn.Principal, in StepUp) (SteppedUp, error) {
-	if in.Password.Empty() != p.SecondFactor {
-		return SteppedUp{}, authn.StepUpRequired(s.config.StepUpMaxAge, p.SecondFactor)
+	if in.Password.Empty() != p.Account.SecondFactor {
+		return SteppedUp{}, authn.StepUpRequired(s.config.StepUpMaxAge, p.Account.SecondFactor)
 	}
 	attempt, err := s.guard.Attempt(ctx, p.Account.Email, in.Client)
 	if err != nil {

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/authy2/backend/modules/sessions"
 	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
@@ -25,19 +23,10 @@ import (
 
 const rightCode = "123456"
 
-// pockets knows who has a second factor, all of whose codes are rightCode.
-type pockets struct {
-	mu  sync.Mutex
-	own map[string]bool
-}
+// pockets checks second factors, all of whose codes are rightCode.
+type pockets struct{}
 
-func newPockets() *pockets { return &pockets{own: map[string]bool{}} }
-
-func (k *pockets) Has(_ context.Context, _ bun.IDB, userID string) (bool, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.own[userID], nil
-}
+func newPockets() *pockets { return &pockets{} }
 
 func (k *pockets) Verify(_ context.Context, _ *authn.Principal, proof sessions.StepUpProof) (string, error) {
 	switch {
@@ -53,14 +42,11 @@ func (k *pockets) Verify(_ context.Context, _ *authn.Principal, proof sessions.S
 // invalidates the user.
 func (k *pockets) give(t testing.TB, r *replica, email string, has bool) {
 	t.Helper()
-	k.mu.Lock()
-	k.own[r.people.account(email).UserID] = has
-	k.mu.Unlock()
-	r.changeUser(t, email, func(*authn.Account) {})
+	r.changeUser(t, email, func(a *authn.Account) { a.SecondFactor = has })
 	r.publish(t, events.UserChanged{UserID: r.people.account(email).UserID})
 }
 
-func (k *pockets) set(s *setup) { s.parts.SecondFactors, s.parts.Factors = k, k }
+func (k *pockets) set(s *setup) { s.parts.Factors = k }
 
 func byPassword(password string) sessions.StepUp {
 	return sessions.StepUp{Password: secret.New(password)}
@@ -157,7 +143,7 @@ func TestNewFactorIsAskedForAtOnce(t *testing.T) {
 			t.Fatal("a new session is not fresh")
 		}
 		keys.give(t, r, bob, true)
-		if p := r.accepts(t, s); p.Fresh(r.clock.Now()) || !p.SecondFactor {
+		if p := r.accepts(t, s); p.Fresh(r.clock.Now()) || !p.Account.SecondFactor {
 			t.Errorf("the session is still %+v", p)
 		}
 		if _, err := r.StepUp(t.Context(), r.accepts(t, s), byCode(rightCode)); err != nil || !r.accepts(t, s).Fresh(r.clock.Now()) {

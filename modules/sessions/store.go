@@ -62,6 +62,15 @@ func (s *store) prove(ctx context.Context, tx bun.Tx, p *authn.Principal, at tim
 	return hashOf(found), err
 }
 
+// addMethod notes a proof in an ACTIVE session of a user that does not have it.
+func (s *store) addMethod(ctx context.Context, tx bun.Tx, id, userID, method string) error {
+	_, err := tx.NewUpdate().Table("sessions_sessions").
+		Set("auth_methods = CASE WHEN auth_methods = '' THEN ? ELSE auth_methods || ? END", method, ","+method).
+		Where("id = ?", id).Where("user_id = ?", userID).Where("status = 'ACTIVE'").
+		Where("',' || auth_methods || ',' NOT LIKE ?", "%,"+method+",%").Exec(ctx)
+	return err
+}
+
 // locked is a session that the transaction holds.
 type locked struct {
 	ID        string    `bun:"id"`
@@ -109,6 +118,13 @@ func (s *store) activeHashes(ctx context.Context, tx bun.Tx, userIDs []string) (
 		copy(hashes[i][:], h)
 	}
 	return hashes, err
+}
+
+// lift makes the ACTIVE sessions of users whole that may only be used to enroll a factor.
+func (s *store) lift(ctx context.Context, tx bun.Tx, userIDs []string) error {
+	_, err := tx.NewUpdate().Table("sessions_sessions").Set("is_compliance_only = FALSE").
+		Where("user_id IN (?)", bun.List(userIDs)).Where("is_compliance_only").Where("status = 'ACTIVE'").Exec(ctx)
+	return err
 }
 
 // revoke marks held sessions REVOKED.

@@ -22,12 +22,22 @@ func (s *Service) subscriptions() []events.Subscription {
 		events.On("sessions.delete_sessions", s.userDeleted),
 		events.On("sessions.revoke_suspended", s.statusChanged),
 		events.On("sessions.forget_profile", s.userChanged),
+		events.On("sessions.forget_factors", func(ctx context.Context, tx bun.Tx, e events.FactorsChanged) error {
+			return s.forget(ctx, tx, "forget factors", e.UserID)
+		}),
 		events.On("sessions.forget_limits", s.limitsChanged),
+		events.On("sessions.lift_restriction", s.restrictionLifted),
 	}
 }
 
-// credentialChanged ends every session but the one that made the change.
+// credentialChanged ends every session but the one that made the change, and notes what
+// that one proved by it.
 func (s *Service) credentialChanged(ctx context.Context, tx bun.Tx, e events.CredentialChanged) error {
+	if e.Method != "" && e.KeepSessionID != "" {
+		if err := s.store.addMethod(ctx, tx, e.KeepSessionID, e.UserID, e.Method); err != nil {
+			return fmt.Errorf("sessions: note a proof: %w", err)
+		}
+	}
 	n, err := s.endAll(ctx, tx, e.UserID, e.KeepSessionID, e.Reason)
 	if err != nil || n == 0 {
 		return err
@@ -66,6 +76,17 @@ func (s *Service) userChanged(ctx context.Context, tx bun.Tx, e events.UserChang
 // limitsChanged makes a shared cache forget sessions that it holds under old limits.
 func (s *Service) limitsChanged(ctx context.Context, tx bun.Tx, e events.SessionLimitsChanged) error {
 	return s.forget(ctx, tx, "forget limits", e.UserIDs...)
+}
+
+// restrictionLifted makes sessions whole that were begun for setting up a second factor.
+// Whoever lifted it has recorded an invalidation of the users.
+func (s *Service) restrictionLifted(ctx context.Context, tx bun.Tx, e events.RestrictionLifted) error {
+	for chunk := range slices.Chunk(e.UserIDs, forgetChunk) {
+		if err := s.store.lift(ctx, tx, chunk); err != nil {
+			return fmt.Errorf("sessions: lift a restriction: %w", err)
+		}
+	}
+	return s.forget(ctx, tx, "forget a restriction", e.UserIDs...)
 }
 
 // forget makes a shared cache forget what it holds of the users' sessions, as soon as the

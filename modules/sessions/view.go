@@ -22,8 +22,9 @@ type Session struct {
 	UpdatedAt      time.Time  `json:"updated_at"`
 }
 
-// view shows a row to its owner, who is asking through the session current.
-func view(r *row, current string) Session {
+// view shows a row to its owner, who is asking through the session current. limited is true
+// when whatever the owner does is limited to enrolling a factor.
+func view(r *row, current string, limited bool) Session {
 	var device Device
 	if r.UserAgent != nil {
 		device = deviceOf(*r.UserAgent)
@@ -33,7 +34,7 @@ func view(r *row, current string) Session {
 	return Session{
 		ID: r.ID, UserID: r.UserID, Status: r.Status, IPAddress: r.IPAddress, UserAgent: r.UserAgent,
 		Device: device, DeviceInfo: device, AuthMethods: methodsOf(r.AuthMethods),
-		IsCurrent: r.ID == current, ComplianceOnly: r.ComplianceOnly,
+		IsCurrent: r.ID == current, ComplianceOnly: r.ComplianceOnly || limited,
 		ExpiresAt: r.ExpiresAt.UTC(), LastActivityAt: r.LastActivityAt.UTC(),
 		RevokedAt: r.RevokedAt, RevokedReason: r.RevokedReason,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),

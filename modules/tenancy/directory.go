@@ -17,7 +17,7 @@ import (
 // needs nothing but the database, so that every module can need it.
 type Directory struct {
 	store                        *store
-	belongings, limits, exported *database.Stmt
+	standing, exported           *database.Stmt
 	holdAll, onlyOwner, placesOf *database.Stmt
 	lookups                      memberLookups
 }
@@ -34,10 +34,9 @@ func NewDirectory(db *database.DB) *Directory {
 	const others = `SELECT 1 FROM tenancy_members x WHERE x.organization_id = m.organization_id AND x.user_id <> m.user_id`
 	return &Directory{
 		store: newStore(db),
-		belongings: db.Prepare(`SELECT o.id, o.name, o.slug, m.role FROM tenancy_members m
-	JOIN tenancy_organizations o ON o.id = m.organization_id WHERE m.user_id = ? AND o.deleted_at IS NULL ORDER BY m.organization_id`),
-		limits: db.Prepare(`SELECT coalesce(min(o.session_idle_seconds), 0), coalesce(min(o.session_absolute_seconds), 0) FROM tenancy_members m
-	JOIN tenancy_organizations o ON o.id = m.organization_id WHERE m.user_id = ? AND o.deleted_at IS NULL`),
+		standing: db.Prepare(`SELECT o.id, o.name, o.slug, m.role, coalesce(o.session_idle_seconds, 0), coalesce(o.session_absolute_seconds, 0)
+	FROM tenancy_members m JOIN tenancy_organizations o ON o.id = m.organization_id
+	WHERE m.user_id = ? AND o.deleted_at IS NULL ORDER BY m.organization_id`),
 		exported: db.Prepare(`SELECT o.id, o.name, o.slug, m.role, m.invited_at, m.joined_at FROM tenancy_members m
 	JOIN tenancy_organizations o ON o.id = m.organization_id WHERE m.user_id = ? AND o.deleted_at IS NULL ORDER BY m.organization_id`),
 		holdAll: db.Prepare(holdAll),
@@ -78,17 +77,37 @@ type Belonging struct {
 	Role Role   `json:"role" enum:"owner,admin,member,guest"`
 }
 
-// OrganizationsOf returns what a user belongs to, the oldest organization first, in one
-// statement.
-func (d *Directory) OrganizationsOf(ctx context.Context, userID string) ([]Belonging, error) {
-	list, err := d.list(ctx, d.belongings, userID)
-	if err != nil {
-		return nil, fmt.Errorf("tenancy: list what a user belongs to: %w", err)
-	}
-	return list, nil
+// Standing is what a user's organizations make of their sessions.
+type Standing struct {
+	// Idle and Absolute are the shortest rules for sessions among the organizations. Zero
+	// says nothing.
+	Idle, Absolute time.Duration
+	// Belongings are the organizations, the oldest first.
+	Belongings []Belonging
 }
 
-func (d *Directory) list(ctx context.Context, s database.Runner, userID string) ([]Belonging, error) {
+// StandingOf returns what a user belongs to, in one statement through db.
+func (d *Directory) StandingOf(ctx context.Context, db bun.IDB, userID string) (Standing, error) {
+	all := Standing{Belongings: []Belonging{}}
+	err := d.standing.On(db).Query(ctx, func(scan func(...any) error) error {
+		var b Belonging
+		var idle, absolute int64
+		if err := scan(&b.ID, &b.Name, &b.Slug, &b.Role, &idle, &absolute); err != nil {
+			return err
+		}
+		all.Belongings = append(all.Belongings, b)
+		all.Idle = shorter(all.Idle, time.Duration(idle)*time.Second)
+		all.Absolute = shorter(all.Absolute, time.Duration(absolute)*time.Second)
+		return nil
+	}, userID)
+	if err != nil {
+		return Standing{}, fmt.Errorf("tenancy: find the standing of a user: %w", err)
+	}
+	return all, nil
+}
+
+// list returns the belongings that a statement finds.
+func (d *Directory) list(ctx context.Context, s database.Runner, args ...any) ([]Belonging, error) {
 	list := []Belonging{}
 	err := s.Query(ctx, func(scan func(...any) error) error {
 		var b Belonging
@@ -97,16 +116,14 @@ func (d *Directory) list(ctx context.Context, s database.Runner, userID string) 
 		}
 		list = append(list, b)
 		return nil
-	}, userID)
+	}, args...)
 	return list, err
 }
 
-// LimitsOf returns the shortest rules for sessions among a user's organizations, in one
-// statement through db. Zero says nothing.
-func (d *Directory) LimitsOf(ctx context.Context, db bun.IDB, userID string) (idle, absolute time.Duration, err error) {
-	var idleSeconds, absoluteSeconds int64
-	if err := d.limits.On(db).QueryRow(ctx, userID).Scan(&idleSeconds, &absoluteSeconds); err != nil {
-		return 0, 0, fmt.Errorf("tenancy: find the session policies of a user: %w", err)
+// shorter returns the shorter of two rules, zero being none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
 	}
-	return time.Duration(idleSeconds) * time.Second, time.Duration(absoluteSeconds) * time.Second, nil
+	return a
 }

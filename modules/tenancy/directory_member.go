@@ -67,13 +67,3 @@ func (d *Directory) NameOf(ctx context.Context, db bun.IDB, organizationID strin
 	}
 	return name, nil
 }
-
-// BelongingsOf returns what a user belongs to, the oldest organization first, in one
-// statement through db.
-func (d *Directory) BelongingsOf(ctx context.Context, db bun.IDB, userID string) ([]Belonging, error) {
-	list, err := d.list(ctx, d.belongings.On(db), userID)
-	if err != nil {
-		return nil, fmt.Errorf("tenancy: list what a user belongs to: %w", err)
-	}
-	return list, nil
-}

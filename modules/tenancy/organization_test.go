@@ -156,7 +156,8 @@ func TestOrganizationsOfAUser(t *testing.T) {
 		if pages != 2 || strings.Join(got, ",") != strings.Join(want, ",") {
 			t.Errorf("%d pages: %v, want %v", pages, got, want)
 		}
-		list, err := h.directory.OrganizationsOf(t.Context(), bob)
+		standing, err := h.directory.StandingOf(t.Context(), b.DB.Read(), bob)
+		list := standing.Belongings
 		if err != nil || len(list) != 4 || list[0].Name != "Org 0" || list[0].Role != tenancy.RoleGuest {
 			t.Errorf("the directory tells %v, %v", list, err)
 		}

@@ -21,11 +21,11 @@ func TestSessionPolicy(t *testing.T) {
 		bob := h.join(t, ann, o.ID, "bob", tenancy.RoleMember)
 		limits := func(userID string) string {
 			before := b.Statements()
-			idle, absolute, err := h.directory.LimitsOf(ctx, b.DB.Read(), userID)
+			standing, err := h.directory.StandingOf(ctx, b.DB.Read(), userID)
 			if err != nil || b.Statements()-before != 1 {
 				t.Errorf("limits: %v, %d statements", err, b.Statements()-before)
 			}
-			return fmt.Sprint(idle, absolute)
+			return fmt.Sprint(standing.Idle, standing.Absolute)
 		}
 		p, tag, err := h.ReadPolicy(ctx, ann, o.ID)
 		if err != nil || p.Idle != nil || p.Absolute != nil || limits(ann) != "0s 0s" {

@@ -69,6 +69,14 @@ type IssuedSession struct {
 	Account Account
 	// ComplianceOnly is true when the session may only be used to enroll a factor.
 	ComplianceOnly bool
+	// Affiliations are the organizations that the user belonged to at that moment.
+	Affiliations []Affiliation
+}
+
+// Affiliation is an organization that a user belongs to.
+type Affiliation struct {
+	ID   string
+	Name string
 }
 
 // ChallengeCookie is the cookie in which browsers keep the token of a [Challenge].
@@ -126,9 +134,6 @@ type Decision struct {
 	// ChallengeNeeded: the gate has stored the pending sign-in in the transaction it
 	// was given and minted the token that names it.
 	Challenge *Challenge
-	// SecondFactor says that the user has a second factor, although the gate continues without
-	// it, as for a device that is remembered. The session is not taken for one that gave it.
-	SecondFactor bool
 	// Err is what a refused client is told. It must be set when Verdict is Refuse.
 	Err *apperr.Error
 }

@@ -16,9 +16,6 @@ type Principal struct {
 	AuthMethods []string
 	// AuthenticatedAt is when the user last proved who they are.
 	AuthenticatedAt time.Time
-	// SecondFactor is true when the user has a second factor, whether or not AuthMethods
-	// holds it. It is as fresh as Account.
-	SecondFactor bool
 	// FreshFor is how long after AuthenticatedAt the proof counts as recent, where an
 	// operation asks for that. Zero is never.
 	FreshFor time.Duration
@@ -51,6 +48,13 @@ type Account struct {
 	// sign-in whose proof was checked against another version than the one found when
 	// the session is issued is refused: the proof may be the one that was taken away.
 	CredentialVersion int64
+	// SecondFactor is true when the user has a second factor that works, whether or not they
+	// showed it.
+	SecondFactor bool
+	// RestrictedFrom is when the deadline of an organization passes, or passed, by which the
+	// user was to have a second factor: from then on their sessions may only be used to
+	// enroll one. Zero is never.
+	RestrictedFrom time.Time
 	// ETag is the entity tag of the profile, quotes included (RFC 9110 §8.8.3).
 	ETag string
 	// Profile is the JSON object that GET /api/v1/users/me shows as "user".
@@ -64,6 +68,11 @@ const (
 	clientKey
 	demandKey
 )
+
+// Restricted reports whether the user may do nothing at now but enroll a second factor.
+func (a *Account) Restricted(now time.Time) bool {
+	return !a.RestrictedFrom.IsZero() && !now.Before(a.RestrictedFrom)
+}
 
 // WithPrincipal returns a context of a request that acts for p.
 func WithPrincipal(ctx context.Context, p *Principal) context.Context {

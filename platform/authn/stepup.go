@@ -31,13 +31,13 @@ func (p *Principal) Fresh(now time.Time) bool {
 	if p.FreshFor <= 0 || now.Sub(p.AuthenticatedAt) > p.FreshFor {
 		return false
 	}
-	return !p.SecondFactor || slices.ContainsFunc(p.AuthMethods, IsSecondFactor)
+	return !p.Account.SecondFactor || slices.ContainsFunc(p.AuthMethods, IsSecondFactor)
 }
 
 // StepUpRequired is what a session that is not [Principal.Fresh] is told: how recent the
 // proof must be, max_age in seconds, and the methods that would do.
 func (p *Principal) StepUpRequired() *apperr.Error {
-	return StepUpRequired(p.FreshFor, p.SecondFactor)
+	return StepUpRequired(p.FreshFor, p.Account.SecondFactor)
 }
 
 // StepUpRequired is [Principal.StepUpRequired] for users with or without a second factor,

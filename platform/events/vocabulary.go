@@ -36,6 +36,10 @@ type CredentialChanged struct {
 	UserID string `json:"user_id"`
 	// KeepSessionID is the session that made the change; empty ends all of them.
 	KeepSessionID string `json:"keep_session_id,omitempty"`
+	// Method is the proof that KeepSessionID gave with the change (RFC 8176), such as the first
+	// code of an authenticator app; empty when it gave none. The session has it from then on,
+	// and is no more recent for it.
+	Method string `json:"method,omitempty"`
 	// Reason is recorded on the sessions that end, such as "password_changed".
 	Reason string `json:"reason"`
 	// FirstProof is true when the change was the first proof that the account's address is
@@ -46,6 +50,16 @@ type CredentialChanged struct {
 
 // Name returns identity.credential.changed.
 func (CredentialChanged) Name() string { return "identity.credential.changed" }
+
+// AddressProved says that somebody proved for the first time that an account's address is
+// theirs, who was not signed in to the account. Sessions live on; factors, linked identities
+// and grants were set up by nobody knows whom, and end.
+type AddressProved struct {
+	UserID string `json:"user_id"`
+}
+
+// Name returns identity.address.proved.
+func (AddressProved) Name() string { return "identity.address.proved" }
 
 // UserStatusChanged says that an account was suspended, restored or the like.
 type UserStatusChanged struct {

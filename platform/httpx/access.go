@@ -33,6 +33,9 @@ func (r *route) admit(ex *exchange) error {
 		return apperr.ErrAuthRequired
 	}
 	if byCookie && !r.safe && !r.api.origins.mayChange(header) {
+		if r.Access == MaybeSignedIn {
+			return nil // browsers send cookies unasked: who does not mean to act for the user is nobody
+		}
 		return apperr.ErrCSRF
 	}
 	p, err := r.api.deps.Authenticator.Authenticate(ex.ctx, token)

@@ -13,8 +13,11 @@ import (
 // name it (RFC 9470 §3).
 const acrSecondFactor = "mfa"
 
-// fieldPassword is the member in which bodies carry the current password.
-const fieldPassword = "current_password"
+// The members in which bodies carry the current password.
+const (
+	fieldPassword      = "current_password"
+	fieldOlderPassword = "password"
+)
 
 // String names the demand as the document does: empty when there is none.
 func (s StepUp) String() string {
@@ -52,7 +55,7 @@ func (r *route) stepUp(ex *exchange) error {
 		return nil
 	case p == nil:
 		return apperr.ErrAuthRequired
-	case r.StepUp == StepUpOrPassword && !p.SecondFactor, r.StepUp == StepUpForStreams && ex.stream == "":
+	case r.StepUp == StepUpOrPassword && !p.Account.SecondFactor, r.StepUp == StepUpForStreams && ex.stream == "":
 		return nil
 	}
 	return p.StepUpRequired()
@@ -61,7 +64,7 @@ func (r *route) stepUp(ex *exchange) error {
 // requirePassword panics when the operation would take a password that its body has no
 // place for: nobody would check it.
 func (r *route) requirePassword() {
-	if r.StepUp == StepUpOrPassword && r.body.properties[fieldPassword] == nil {
+	if r.StepUp == StepUpOrPassword && r.body.properties[fieldPassword] == nil && r.body.properties[fieldOlderPassword] == nil {
 		panic("the body has no " + fieldPassword + " that could take the place of a step-up")
 	}
 }

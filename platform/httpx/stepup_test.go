@@ -29,7 +29,7 @@ func (proofs) Authenticate(_ context.Context, token string) (*authn.Principal, e
 	}
 	return &authn.Principal{
 		SessionID: "s", UserID: "u", AuthMethods: strings.Split(parts[1], "+"), AuthenticatedAt: testTime.Add(-age),
-		FreshFor: 5 * time.Minute, SecondFactor: len(parts) > 2,
+		FreshFor: 5 * time.Minute, Account: authn.Account{SecondFactor: len(parts) > 2},
 	}, nil
 }
 

@@ -212,6 +212,11 @@ func (p *Plan) Lines() []migrate.Line {
 		if m.Migrations != nil {
 			lines = append(lines, migrate.Line{Name: m.Name, FS: m.Migrations})
 		}
+		for _, l := range m.FeatureLines {
+			if p.Features(m.Name).With(l.Feature, l.With...) {
+				lines = append(lines, migrate.Line{Name: l.Name, FS: l.FS})
+			}
+		}
 	}
 	return lines
 }

@@ -26,6 +26,9 @@ type Module struct {
 	Limits []ratelimit.Limit
 	// Migrations is the module's line of SQL files; nil for none.
 	Migrations fs.FS
+	// FeatureLines are the lines of SQL files that belong to features, in the order in which
+	// they are applied, after the module's own.
+	FeatureLines []FeatureLine
 	// Config is a pointer to a struct with the defaults; nil for a module without
 	// settings. [Define] sets it.
 	Config any
@@ -36,6 +39,19 @@ type Module struct {
 
 // Feature is a part of a module that is switched by modules.<module>.<name>.enabled.
 type Feature = config.Feature
+
+// FeatureLine is a line of SQL files that is there while a feature is on, so that a feature
+// that was never on leaves no table.
+type FeatureLine struct {
+	// Name is the prefix of its history; it starts with the module's name.
+	Name string
+	// Feature is the feature's name.
+	Feature string
+	// With are the other modules that must be on too.
+	With []string
+	// FS holds the SQL files.
+	FS fs.FS
+}
 
 // Validator is a configuration that can tell what is wrong with it.
 type Validator = config.Validator
@@ -49,11 +65,26 @@ type Built struct {
 	Features Features
 }
 
-// Features tells which features of one module are on. The zero value has none on.
-type Features struct{ on map[string]bool }
+// Features tells which features of one module are on, and which other modules are. The zero
+// value has none on.
+type Features struct {
+	on      map[string]bool
+	modules []Module
+}
 
 // On reports whether the feature is on. A feature that the module did not declare is off.
 func (f Features) On(name string) bool { return f.on[name] }
+
+// With reports whether the feature is on and every one of the modules too. It is what a
+// feature asks that serves another module without requiring it.
+func (f Features) With(name string, modules ...string) bool {
+	for _, m := range modules {
+		if find(f.modules, m) == nil {
+			return false
+		}
+	}
+	return f.On(name)
+}
 
 // NoConfig is the configuration of a module without settings.
 type NoConfig struct{}

@@ -178,5 +178,5 @@ func (p *Plan) Features(module string) Features {
 	if !p.Has(module) {
 		return Features{}
 	}
-	return Features{on: p.features[module]}
+	return Features{on: p.features[module], modules: p.on}
 }

@@ -1,0 +1,5 @@
+DROP TABLE identity_mfa_members;
+
+--bun:split
+
+DROP TABLE identity_mfa_policies;
