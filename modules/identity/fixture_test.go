@@ -15,6 +15,7 @@ import (
 	"github.com/uptrace/bun"
 
 	migrations "github.com/authy2/backend/migrations/identity"
+	"github.com/authy2/backend/migrations/identitymfa"
 	"github.com/authy2/backend/modules/identity"
 	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
@@ -39,7 +40,7 @@ const (
 	anotherPass = "violet harbour 7 tandem"
 )
 
-func lines() []migrate.Line { return []migrate.Line{{Name: "identity", FS: migrations.FS}} }
+func lines() []migrate.Line { return []migrate.Line{{Name: "identity", FS: migrations.FS}, {Name: "identity_mfa", FS: identitymfa.FS}} }
 
 // issuer is a small sessions module: it holds sessions in memory, asks the status gate and
 // records sign-ins like the real one, and hears what ends sessions.
@@ -225,7 +226,7 @@ func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *ho
 	}
 	h := &house{Backend: b, facts: &facts{}, issuer: s.issuer, passwords: passwords}
 	h.rehasher = identity.NewRehasher(b.DB, passwords, b.Log)
-	h.directory = identity.NewDirectory(b.DB, passwords, h.rehasher)
+	h.directory = identity.NewDirectory(identity.Extent{SecondFactors: true}, b.DB, passwords, h.rehasher)
 	h.registrar = identity.NewRegistrar(b.DB, b.Clock, s.ids, passwords, rules, b.Bus)
 	h.log = invalidation.New(b.DB, clock.System{}, slog.New(slog.DiscardHandler), invalidation.Settings{})
 	h.issuer.directory, h.issuer.tokens = h.directory, s.tokens

@@ -35,11 +35,11 @@ func mailLimits() []ratelimit.Limit {
 func (h handler) mailEndpoints() []httpx.Endpoint {
 	return []httpx.Endpoint{
 		httpx.Op(httpx.Operation{
-			ID: "verify-email", Method: http.MethodPost, Path: "/api/v1/auth/verify-email", Access: httpx.Public, Limits: []string{limitVerify},
+			ID: "verify-email", Method: http.MethodPost, Path: "/api/v1/auth/verify-email", Access: httpx.MaybeSignedIn, ComplianceOnly: true, Limits: []string{limitVerify},
 			Idempotent: true, Errors: []int{http.StatusConflict, http.StatusGone},
 			Summary: "Email address verified", Tag: tag,
 			Description: "Uses up a token that was mailed to verify an address, or to change to it. It works once, for 24 hours, and not when a newer " +
-				"one was mailed. It signs nobody in. A conflict is a new address that somebody else has got meanwhile.",
+				"one was mailed. It signs nobody in. Second factors that were set up before the address was proved end, unless a session of the account brings the token. A conflict is a new address that somebody else has got meanwhile.",
 			BodyExample: TokenBody{Token: exampleToken}, ResultExample: UserResult{User: []byte(exampleProfile)},
 		}, h.verifyEmail),
 		httpx.Op(httpx.Operation{

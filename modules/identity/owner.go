@@ -61,14 +61,22 @@ func (o Owners) CheckOwnPassword(ctx context.Context, userID string, password se
 }
 
 // CredentialsChanged is part of [factor.Credentials].
-func (o Owners) CredentialsChanged(ctx context.Context, tx bun.Tx, userID, keepSessionID, reason string) error {
-	if err := o.service.store.raise(ctx, tx, userID); err != nil {
+func (o Owners) CredentialsChanged(ctx context.Context, tx bun.Tx, c factor.Change) error {
+	if err := o.FactorsChanged(ctx, tx, c.UserID, c.SecondFactor); err != nil {
+		return err
+	}
+	return o.service.bus.Publish(ctx, tx, events.CredentialChanged{UserID: c.UserID, KeepSessionID: c.KeepSessionID, Method: c.Method, Reason: c.Reason})
+}
+
+// FactorsChanged is part of [factor.Credentials].
+func (o Owners) FactorsChanged(ctx context.Context, tx bun.Tx, userID string, secondFactor bool) error {
+	if err := o.service.store.raise(ctx, tx, userID, secondFactor); err != nil {
 		return fmt.Errorf("identity: raise a credential version: %w", err)
 	}
 	if err := o.service.invalidation.Record(ctx, tx, stale(userID)); err != nil {
 		return err
 	}
-	return o.service.bus.Publish(ctx, tx, events.CredentialChanged{UserID: userID, KeepSessionID: keepSessionID, Reason: reason})
+	return o.service.bus.Publish(ctx, tx, events.FactorsChanged{UserID: userID})
 }
 
 // Tell is part of [factor.Notices].

@@ -71,7 +71,22 @@ func (s *Service) confirm(ctx context.Context, tx bun.Tx, r userRow, t *tokenRow
 	if t.Purpose == PurposeChange {
 		return s.replaceEmail(ctx, tx, r, t.Email)
 	}
+	if err := s.firstProof(ctx, tx, r); err != nil {
+		return r, err
+	}
 	return s.markVerified(ctx, tx, r, r.ID)
+}
+
+// firstProof ends what was set up in an account, other than its password, before anybody
+// proved that its address is theirs: whoever registered somebody else's address may have
+// prepared a way back in that outlives a new password. It stays when the proof comes from a
+// session of the account, whose user then did both.
+func (s *Service) firstProof(ctx context.Context, tx bun.Tx, r userRow) error {
+	p, ok := authn.PrincipalFrom(ctx)
+	if r.EmailVerified || ok && p.UserID == r.ID {
+		return nil
+	}
+	return s.bus.Publish(ctx, tx, events.AddressProved{UserID: r.ID})
 }
 
 // markVerified notes that the address of a user, who is held, is theirs. actorID is who

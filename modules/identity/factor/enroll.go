@@ -130,7 +130,7 @@ func (s *Service) VerifyEnrollment(ctx context.Context, p *authn.Principal, code
 		case !ok:
 			return ErrWrongCode
 		}
-		return s.announce(ctx, tx, account, p.SessionID, reasonEnabled, ActionEnrolled, totpEnabled())
+		return s.announce(ctx, tx, account, Change{KeepSessionID: p.SessionID, Method: MethodTOTP, Reason: reasonEnabled}, ActionEnrolled, totpEnabled())
 	})
 	if err != nil {
 		s.refusal(ctx, about(ActionVerifyFailed, p.UserID), err)
@@ -152,8 +152,13 @@ func (s *Service) step(a *app, userID, code string) (int64, error) {
 }
 
 // announce tells everybody that the factors of a user, who is held, have changed.
-func (s *Service) announce(ctx context.Context, tx bun.Tx, account authn.Account, keep, reason, action string, n Notice) error {
-	if err := s.credentials.CredentialsChanged(ctx, tx, account.UserID, keep, reason); err != nil {
+func (s *Service) announce(ctx context.Context, tx bun.Tx, account authn.Account, c Change, action string, n Notice) error {
+	held, err := s.factors.Of(ctx, tx, account.UserID)
+	if err != nil {
+		return fmt.Errorf("factor: find the factors of a user: %w", err)
+	}
+	c.UserID, c.SecondFactor = account.UserID, held.Any()
+	if err := s.credentials.CredentialsChanged(ctx, tx, c); err != nil {
 		return err
 	}
 	if err := s.notices.Tell(ctx, tx, account.Email, n); err != nil {
@@ -225,7 +230,7 @@ func (s *Service) Disable(ctx context.Context, p *authn.Principal, password secr
 		if err := s.recovery.drop(ctx, tx, p.UserID); err != nil {
 			return err
 		}
-		return s.announce(ctx, tx, account, p.SessionID, reasonDisabled, ActionDisable, totpDisabled())
+		return s.announce(ctx, tx, account, Change{KeepSessionID: p.SessionID, Reason: reasonDisabled}, ActionDisable, totpDisabled())
 	})
 	if err != nil {
 		s.refusal(ctx, about(ActionDisable, p.UserID), err)

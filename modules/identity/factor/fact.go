@@ -21,6 +21,9 @@ const (
 	ActionVerifyFailed = "totp.verify.failed"
 	// ActionDisable is an authenticator app that was given up, also a refused try.
 	ActionDisable = "totp.disabled"
+	// ActionDropUnproved is the end of factors that were set up before the account's address
+	// was proved.
+	ActionDropUnproved = "factors.unproved.dropped"
 	// ActionRecoveryUsed is a recovery code that was used.
 	ActionRecoveryUsed = "totp.backup_code.used"
 	// ActionRegenerate is a new set of recovery codes, also a refused try.
@@ -34,7 +37,7 @@ const (
 // Actions is the audit vocabulary of authenticator apps and remembered devices.
 func Actions() []string {
 	return []string{
-		ActionEnroll, ActionEnrolled, ActionVerify, ActionVerifyFailed, ActionDisable, ActionRecoveryUsed, ActionRegenerate,
+		ActionEnroll, ActionEnrolled, ActionVerify, ActionVerifyFailed, ActionDisable, ActionDropUnproved, ActionRecoveryUsed, ActionRegenerate,
 		ActionDeviceRemember, ActionDeviceRevoke,
 	}
 }

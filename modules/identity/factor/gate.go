@@ -27,9 +27,11 @@ func NewGate(db *database.DB, tokens *crypto.Tokens, clk clock.Clock, ids id.Sou
 
 // Check lets attempts pass that have shown two factors, and those of users who have none to
 // show, or who come with a device that is remembered. It opens a challenge for the others.
+// Whether a user has any is known with the account, so that most sign-ins ask nothing here:
+// a change of it since the account was read is another credential version.
 func (g *Gate) Check(ctx context.Context, tx bun.Tx, a authn.Attempt) (authn.Decision, error) {
 	// A registration's account was made in this transaction: it has no factors yet.
-	if a.Flow == authn.FlowRegister || enough(a.Methods) {
+	if a.Flow == authn.FlowRegister || !a.Account.SecondFactor || enough(a.Methods) {
 		return authn.Decision{Verdict: authn.Continue}, nil
 	}
 	held, err := g.factors.at(ctx, tx, a.Account.UserID, rememberedToken(ctx))
@@ -38,7 +40,7 @@ func (g *Gate) Check(ctx context.Context, tx bun.Tx, a authn.Attempt) (authn.Dec
 	}
 	offered := held.offered()
 	if len(offered) == 0 || held.remembered {
-		return authn.Decision{Verdict: authn.Continue, SecondFactor: len(offered) > 0}, nil
+		return authn.Decision{Verdict: authn.Continue}, nil
 	}
 	challenge, err := g.Open(ctx, tx, a, offered)
 	if err != nil {

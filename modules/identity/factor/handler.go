@@ -82,13 +82,13 @@ func (h handler) own() []httpx.Endpoint {
 			ResultExample: exampleStatus(),
 		}, h.status),
 		httpx.Op(httpx.Operation{
-			ID: "regenerate-backup-codes", Method: http.MethodPost, Path: totpPath + "/regenerate-backup-codes", Limits: []string{limitFactors},
+			ID: "regenerate-backup-codes", Method: http.MethodPost, Path: totpPath + "/regenerate-backup-codes", StepUp: httpx.StepUpOrPassword, Limits: []string{limitFactors},
 			Summary: "Recovery codes replaced", Tag: tag,
 			Description: "Makes ten new recovery codes, shown once. Those from before are void. Users without an authenticator app have none.",
 			BodyExample: FactorPasswordBody{Password: examplePassword}, ResultExample: BackupCodes{Codes: exampleCodes()},
 		}, h.regenerate),
 		httpx.Op(httpx.Operation{
-			ID: "disable-totp", Method: http.MethodDelete, Path: totpPath + "/disable", Limits: []string{limitFactors},
+			ID: "disable-totp", Method: http.MethodDelete, Path: totpPath + "/disable", StepUp: httpx.StepUpOrPassword, Limits: []string{limitFactors},
 			Summary: "Authenticator app removed", Tag: tag,
 			Description: "Gives the authenticator app and its recovery codes up. Every other session of the user ends.",
 			BodyExample: FactorPasswordBody{Password: examplePassword}, ResultExample: httpx.Empty{},
@@ -164,9 +164,10 @@ type FactorUser struct {
 
 // FactorSignedIn is the session of a sign-in that a second factor completed.
 type FactorSignedIn struct {
-	User      httpx.RawObject[FactorUser] `json:"user"`
-	Token     string                      `json:"token" doc:"The session's token, shown once: send it as Authorization: Bearer."`
-	ExpiresAt time.Time                   `json:"expires_at" doc:"When the session ends if no request follows."`
+	User       httpx.RawObject[FactorUser] `json:"user"`
+	Token      string                      `json:"token" doc:"The session's token, shown once: send it as Authorization: Bearer."`
+	ExpiresAt  time.Time                   `json:"expires_at" doc:"When the session ends if no request follows."`
+	Compliance FactorStanding              `json:"mfa_compliance" doc:"What the user's organizations ask of their second factors."`
 	// NeedsEnrollment is true when the session may only be used to enroll a factor.
 	NeedsEnrollment bool `json:"requires_mfa_enrollment,omitzero" doc:"True when the session may only be used to set up a second factor."`
 }

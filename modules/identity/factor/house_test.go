@@ -21,6 +21,7 @@ import (
 	"github.com/uptrace/bun"
 
 	migrations "github.com/authy2/backend/migrations/identity"
+	"github.com/authy2/backend/migrations/identitymfa"
 	"github.com/authy2/backend/modules/identity"
 	"github.com/authy2/backend/modules/identity/factor"
 	"github.com/authy2/backend/platform/apperr"
@@ -48,7 +49,7 @@ const (
 	origin   = "https://auth.example.com"
 )
 
-func lines() []migrate.Line { return []migrate.Line{{Name: "identity", FS: migrations.FS}} }
+func lines() []migrate.Line { return []migrate.Line{{Name: "identity", FS: migrations.FS}, {Name: "identity_mfa", FS: identitymfa.FS}} }
 
 // hall is a small sessions module: it holds sessions in memory, asks the gates and records
 // sign-ins like the real one, and hears what ends sessions.
@@ -184,7 +185,7 @@ func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *ho
 	rehasher := identity.NewRehasher(b.DB, passwords, b.Log)
 	tokens := crypto.NewTokens(s.rand)
 	h.hall = &hall{
-		directory: identity.NewDirectory(b.DB, passwords, rehasher), gate: factor.NewGate(b.DB, tokens, b.Clock, s.ids), tokens: tokens, ids: s.ids,
+		directory: identity.NewDirectory(identity.Extent{SecondFactors: true}, b.DB, passwords, rehasher), gate: factor.NewGate(b.DB, tokens, b.Clock, s.ids), tokens: tokens, ids: s.ids,
 		clock: b.Clock, sessions: map[string]*authn.Principal{},
 	}
 	log := invalidation.New(b.DB, clock.System{}, slog.New(slog.DiscardHandler), invalidation.Settings{})
@@ -200,7 +201,7 @@ func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *ho
 	owners := identity.NewOwners(h.users)
 	h.factors = factor.NewService(factor.Parts{
 		Config: factor.Config{Issuer: "Acme ID", RememberFor: time.Duration(s.days) * 24 * time.Hour}, DB: b.DB, Clock: b.Clock, IDs: s.ids, Rand: s.rand,
-		Tokens: tokens, Keys: keys, Bus: b.Bus, Guard: guard, Issuer: h.hall, Accounts: owners, Proof: owners, Credentials: owners, Notices: owners, Log: b.Log,
+		Tokens: tokens, Keys: keys, Bus: b.Bus, Guard: guard, Issuer: h.hall, Accounts: owners, Proof: owners, Credentials: owners, Notices: owners, Standings: factor.NoStandings{}, Log: b.Log,
 	})
 	b.Bus.Subscribe(b.Jobs, append(h.factors.Subscriptions(), events.On("test.end_sessions", h.hall.ended), events.On("test.hear_facts", h.hear))...)
 	for _, part := range []interface {

@@ -21,6 +21,9 @@ const sweepBatch = 1000
 func (s *Service) Subscriptions() []events.Subscription {
 	return []events.Subscription{
 		events.On("identity.mfa.void_challenges", s.credentialChanged),
+		events.On("identity.mfa.drop_unproved", func(ctx context.Context, tx bun.Tx, e events.AddressProved) error {
+			return s.dropUnproved(ctx, tx, e.UserID)
+		}),
 		events.On("identity.mfa.forget_suspended", func(ctx context.Context, tx bun.Tx, e events.UserStatusChanged) error {
 			if e.Status != "suspended" && e.Status != "inactive" {
 				return nil
@@ -34,12 +37,37 @@ func (s *Service) Subscriptions() []events.Subscription {
 }
 
 // credentialChanged voids what was begun, and what is remembered, under other credentials.
-// Factors that were set up before the account's address was proved are nobody knows whose.
 func (s *Service) credentialChanged(ctx context.Context, tx bun.Tx, e events.CredentialChanged) error {
 	if err := s.sweep.void(ctx, tx, e.UserID); err != nil || !e.FirstProof {
 		return err
 	}
-	return s.sweep.factors(ctx, tx, e.UserID)
+	return s.dropUnproved(ctx, tx, e.UserID)
+}
+
+// dropUnproved removes the factors of a user, who is held, that were set up before the
+// account's address was proved: they are nobody knows whose.
+func (s *Service) dropUnproved(ctx context.Context, tx bun.Tx, userID string) error {
+	held, err := s.factors.Of(ctx, tx, userID)
+	if err != nil {
+		return fmt.Errorf("factor: find the factors of a user: %w", err)
+	}
+	if err := s.sweep.void(ctx, tx, userID); err != nil {
+		return err
+	}
+	if err := s.sweep.factors(ctx, tx, userID); err != nil || !held.Any() {
+		return err
+	}
+	account, err := s.accounts.HoldAccount(ctx, tx, userID)
+	if err != nil {
+		return fmt.Errorf("factor: find a user: %w", err)
+	}
+	if err := s.credentials.FactorsChanged(ctx, tx, userID, false); err != nil {
+		return err
+	}
+	if err := s.notices.Tell(ctx, tx, account.Email, unprovedDropped()); err != nil {
+		return err
+	}
+	return s.bus.Publish(ctx, tx, about(ActionDropUnproved, userID))
 }
 
 // Jobs are the periodic jobs of factors.

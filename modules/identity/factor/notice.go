@@ -38,3 +38,11 @@ func recoveryReplaced() Notice {
 		Lines: []string{"A new set of recovery codes was made for your account. The codes from before are void."}, Alarm: alarm,
 	}
 }
+
+func unprovedDropped() Notice {
+	return Notice{
+		Purpose: "identity.factors_dropped", Subject: "Second factors of your account were removed",
+		Lines: []string{"Your email address was confirmed for the first time. Authenticator apps and passkeys that were set up in the account before that were removed, because " +
+			"nobody had shown that the account was yours then. If they were yours, set them up again."}, Alarm: alarm,
+	}
+}

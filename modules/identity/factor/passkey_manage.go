@@ -92,7 +92,10 @@ func (p *Passkeys) delete(ctx context.Context, who *authn.Principal, credentialI
 		case !held.Any():
 			return ErrLastPasskey
 		}
-		if err := p.credentials.CredentialsChanged(ctx, tx, who.UserID, who.SessionID, reasonPasskeyDeleted); err != nil {
+		err = p.credentials.CredentialsChanged(ctx, tx, Change{
+			UserID: who.UserID, KeepSessionID: who.SessionID, Reason: reasonPasskeyDeleted, SecondFactor: held.Any(),
+		})
+		if err != nil {
 			return err
 		}
 		if err := p.notices.Tell(ctx, tx, account.Email, passkeyDeleted(row.Name)); err != nil {

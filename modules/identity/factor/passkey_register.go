@@ -102,7 +102,10 @@ func (p *Passkeys) add(ctx context.Context, tx bun.Tx, who *authn.Principal, row
 		}
 		return fmt.Errorf("factor: add a passkey: %w", err)
 	}
-	if err := p.credentials.CredentialsChanged(ctx, tx, who.UserID, who.SessionID, reasonPasskeyAdded); err != nil {
+	err = p.credentials.CredentialsChanged(ctx, tx, Change{
+		UserID: who.UserID, KeepSessionID: who.SessionID, Method: MethodPasskey, Reason: reasonPasskeyAdded, SecondFactor: true,
+	})
+	if err != nil {
 		return err
 	}
 	if err := p.notices.Tell(ctx, tx, account.Email, passkeyAdded(row.Name)); err != nil {

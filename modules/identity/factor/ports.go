@@ -27,11 +27,27 @@ type Proof interface {
 	CheckOwnPassword(ctx context.Context, userID string, password secret.String, client authn.Client) (authn.Account, error)
 }
 
+// Change is a change of a user's factors.
+type Change struct {
+	UserID string
+	// KeepSessionID is the session that made it; empty ends every session.
+	KeepSessionID string
+	// Method is what that session proved with it, if anything.
+	Method string
+	// Reason is recorded on the sessions that end.
+	Reason string
+	// SecondFactor is whether the user has a second factor after it.
+	SecondFactor bool
+}
+
 // Credentials tells everybody that what lets a user in has changed.
 type Credentials interface {
 	// CredentialsChanged raises the credential version of a user, who is held in tx, and ends
-	// every session but keepSessionID.
-	CredentialsChanged(ctx context.Context, tx bun.Tx, userID, keepSessionID, reason string) error
+	// every session but one.
+	CredentialsChanged(ctx context.Context, tx bun.Tx, c Change) error
+	// FactorsChanged does the same without ending sessions, for what happens inside a change
+	// of credentials that ends them anyway.
+	FactorsChanged(ctx context.Context, tx bun.Tx, userID string, secondFactor bool) error
 }
 
 // Notice is a mail that tells the owner of an account what was done to it.

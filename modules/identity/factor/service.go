@@ -40,6 +40,7 @@ type Parts struct {
 	Proof       Proof
 	Credentials Credentials
 	Notices     Notices
+	Standings   Standings
 	Log         *slog.Logger
 }
 
@@ -60,8 +61,10 @@ type Service struct {
 	proof       Proof
 	credentials Credentials
 	notices     Notices
+	standings   Standings
 	log         *slog.Logger
 
+	factors  *Factors
 	totp     *totpStore
 	recovery *recoveryStore
 	devices  *deviceStore
@@ -77,8 +80,8 @@ func NewService(p Parts) *Service {
 		config: p.Config, db: p.DB, clock: p.Clock, ids: p.IDs, rand: p.Rand, tokens: p.Tokens, keys: p.Keys,
 		sealer: crypto.NewSealer(p.Keys, totpLabel, p.Rand), bus: p.Bus, guard: p.Guard,
 		challenges: NewChallenges(p.DB, p.Tokens, p.Clock, p.IDs, p.Accounts, p.Issuer),
-		accounts:   p.Accounts, proof: p.Proof, credentials: p.Credentials, notices: p.Notices, log: p.Log,
-		totp: newTOTPStore(p.DB), recovery: newRecoveryStore(p.DB), devices: newDeviceStore(p.DB), sweep: newSweepStore(p.DB),
+		accounts:   p.Accounts, proof: p.Proof, credentials: p.Credentials, notices: p.Notices, standings: p.Standings, log: p.Log,
+		factors: NewFactors(p.DB, p.Clock), totp: newTOTPStore(p.DB), recovery: newRecoveryStore(p.DB), devices: newDeviceStore(p.DB), sweep: newSweepStore(p.DB),
 	}
 }
 
