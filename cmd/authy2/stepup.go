@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/uptrace/bun"
 	"go.uber.org/fx"
 
 	"github.com/authy2/backend/modules/identity"
@@ -15,7 +14,6 @@ import (
 )
 
 var (
-	_ sessions.SecondFactors = secondFactors{}
 	_ sessions.Factors       = (*proofs)(nil)
 )
 
@@ -23,14 +21,12 @@ var (
 func wireStepUp(plan *kernel.Plan) fx.Option {
 	if !plan.Features("identity").On(identity.FeatureMFA) {
 		return fx.Provide(
-			func() sessions.SecondFactors { return sessions.NoSecondFactors{} },
 			func() sessions.Factors { return sessions.NoFactors{} },
 		)
 	}
 	return fx.Options(
 		fx.Provide(
 			func() *proofs { return &proofs{} },
-			func(f *factor.Factors) sessions.SecondFactors { return secondFactors{f} },
 			func(p *proofs) sessions.Factors { return p },
 		),
 		// Whoever checks factors issues sessions too: they are joined once both are there.
@@ -38,15 +34,6 @@ func wireStepUp(plan *kernel.Plan) fx.Option {
 			p.codes, p.passkeys = codes, passkeys
 		}),
 	)
-}
-
-// secondFactors tells sessions who has a second factor.
-type secondFactors struct{ factors *factor.Factors }
-
-// Has is part of [sessions.SecondFactors].
-func (s secondFactors) Has(ctx context.Context, db bun.IDB, userID string) (bool, error) {
-	held, err := s.factors.Of(ctx, db, userID)
-	return held.Any(), err
 }
 
 // proofs checks the second factors of users who step up.

@@ -31,8 +31,7 @@ var (
 	_ authn.SessionIssuer        = (*sessions.Service)(nil)
 	_ authn.Authorizer           = (*tenancy.Directory)(nil)
 	_ identity.UserDeletionGuard = (*tenancy.Directory)(nil)
-	_ sessions.Limits            = organizationLimits{}
-	_ sessions.Organizations     = organizations{}
+	_ sessions.Standings         = standings{}
 )
 
 // wire fills the ports of the modules that are on. What a module that is off would have
@@ -107,39 +106,28 @@ func wireTenancy(plan *kernel.Plan) fx.Option {
 		return fx.Provide(
 			func() authn.Authorizer { return authn.NoAuthorizer{} },
 			func() identity.DeletionGuards { return nil },
-			func() sessions.Limits { return sessions.NoLimits{} },
-			func() sessions.Organizations { return sessions.NoOrganizations{} },
+			func() sessions.Standings { return sessions.NoStandings{} },
 		)
 	}
 	return fx.Provide(
 		func(d *tenancy.Directory) authn.Authorizer { return d },
 		func(d *tenancy.Directory) identity.DeletionGuards { return identity.DeletionGuards{d} },
-		func(d *tenancy.Directory) sessions.Limits { return organizationLimits{d} },
-		func(d *tenancy.Directory) sessions.Organizations { return organizations{d} },
+		func(d *tenancy.Directory) sessions.Standings { return standings{d} },
 	)
 }
 
-// organizationLimits has sessions obey the rules of organizations.
-type organizationLimits struct{ directory *tenancy.Directory }
+// standings has sessions obey the rules of organizations, and show them.
+type standings struct{ directory *tenancy.Directory }
 
-// LimitsOf is part of [sessions.Limits].
-func (l organizationLimits) LimitsOf(ctx context.Context, db bun.IDB, userID string) (sessions.LimitRules, error) {
-	idle, absolute, err := l.directory.LimitsOf(ctx, db, userID)
-	return sessions.LimitRules{Idle: idle, Absolute: absolute}, err
-}
-
-// organizations has sessions show what a user belongs to.
-type organizations struct{ directory *tenancy.Directory }
-
-// OrganizationsOf is part of [sessions.Organizations].
-func (o organizations) OrganizationsOf(ctx context.Context, userID string) ([]sessions.Organization, error) {
-	belongings, err := o.directory.OrganizationsOf(ctx, userID)
+// StandingOf is part of [sessions.Standings].
+func (s standings) StandingOf(ctx context.Context, db bun.IDB, userID string) (sessions.Standing, error) {
+	found, err := s.directory.StandingOf(ctx, db, userID)
 	if err != nil {
-		return nil, err
+		return sessions.Standing{}, err
 	}
-	all := make([]sessions.Organization, len(belongings))
-	for i, b := range belongings {
+	all := make([]sessions.Organization, len(found.Belongings))
+	for i, b := range found.Belongings {
 		all[i] = sessions.Organization{ID: b.ID, Name: b.Name, Slug: b.Slug, Role: string(b.Role)}
 	}
-	return all, nil
+	return sessions.Standing{Limits: sessions.LimitRules{Idle: found.Idle, Absolute: found.Absolute}, Organizations: all}, nil
 }
