@@ -1,0 +1,186 @@
+package compliance
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/authy2/backend/platform/database"
+	"github.com/authy2/backend/platform/jobs"
+)
+
+const (
+	enforceEvery     = 5 * time.Minute
+	enforceTimeout   = 4 * time.Minute
+	reconcileEvery   = time.Hour
+	reconcileTimeout = 10 * time.Minute
+	// mailBatch is how many mails one transaction writes.
+	mailBatch = 100
+	// comparePage is how many members are compared with their rows together.
+	comparePage = 500
+)
+
+// Jobs are the periodic jobs of the policies.
+func (s *Service) Jobs() []jobs.Periodic {
+	return []jobs.Periodic{
+		{
+			Name: "enforce_mfa_policies", Doc: "Suspends members whose time for setting up a second factor is over, and reminds those who have some left.",
+			Every: enforceEvery, Timeout: enforceTimeout, Run: s.Enforce,
+		},
+		{
+			Name: "reconcile_mfa_members", Doc: "Judges members who joined, and forgets those who left, while policies for second factors were switched off.",
+			Every: reconcileEvery, Timeout: reconcileTimeout, Run: s.Reconcile,
+		},
+	}
+}
+
+// Enforce judges members by the policy that they were not judged by yet, marks those whose
+// time is over, and reminds those for whom it will be soon. Nobody's limits wait for it.
+func (s *Service) Enforce(ctx context.Context) (jobs.Report, error) {
+	report := jobs.Report{"reevaluated": 0, "suspended": 0, "reminded": 0}
+	rejudge := func(ctx context.Context, tx bun.Tx, list []pair) (func(), error) {
+		changed, suspended, err := s.judgePairs(ctx, tx, list)
+		return func() { report["reevaluated"] += changed; report["suspended"] += suspended }, err
+	}
+	if err := s.sweep(ctx, s.rows.outdated, walkBatch, rejudge); err != nil {
+		return report, err
+	}
+	if err := s.sweep(ctx, s.rows.due, mailBatch, rejudge, s.now()); err != nil {
+		return report, err
+	}
+	days, err := s.policies.notifyDays(ctx)
+	if err != nil {
+		return report, err
+	}
+	for _, n := range withDefault(days) {
+		now := s.now()
+		remind := func(ctx context.Context, tx bun.Tx, list []pair) (func(), error) {
+			sent, err := s.remindSoon(ctx, tx, list)
+			return func() { report["reminded"] += sent }, err
+		}
+		until, since := now.Add(time.Duration(n)*day), now.Add(-remindEvery)
+		if err := s.sweep(ctx, s.rows.remindable, mailBatch, remind, now, until, since, DefaultNotifyDays, n); err != nil {
+			return report, err
+		}
+	}
+	return report, nil
+}
+
+// withDefault adds what holds for members without a policy.
+func withDefault(days []int64) []int64 {
+	for _, n := range days {
+		if n == DefaultNotifyDays {
+			return days
+		}
+	}
+	return append(days, DefaultNotifyDays)
+}
+
+// sweep hands the rows that q finds to do, one batch a transaction. What do returns is called
+// once the transaction is committed.
+func (s *Service) sweep(
+	ctx context.Context, q *database.Stmt, size int, do func(context.Context, bun.Tx, []pair) (func(), error), args ...any,
+) error {
+	after := pair{user: noID, organization: noID}
+	for {
+		list, err := s.rows.pairs(ctx, q, after, size, args...)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		if err := s.each(ctx, list, do); err != nil || len(list) < size {
+			return err
+		}
+		after = list[len(list)-1]
+	}
+}
+
+// each runs do on a batch in a transaction.
+func (s *Service) each(ctx context.Context, list []pair, do func(context.Context, bun.Tx, []pair) (func(), error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var done func()
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		done, err = do(ctx, tx, list)
+		return err
+	})
+	if err == nil {
+		done()
+	}
+	return err
+}
+
+// Reconcile compares the members of every organization that has a policy with their rows, and
+// judges the difference: nobody said who joined and who left while this was switched off.
+func (s *Service) Reconcile(ctx context.Context) (jobs.Report, error) {
+	report := jobs.Report{"reevaluated": 0}
+	for after := noID; ; {
+		policies, err := s.policies.after(ctx, after, walkBatch)
+		if err != nil || len(policies) == 0 {
+			return report, err
+		}
+		for _, p := range policies {
+			after = p.OrganizationID
+			if err := s.reconcile(ctx, p.OrganizationID, report); err != nil {
+				return report, err
+			}
+		}
+	}
+}
+
+func (s *Service) reconcile(ctx context.Context, organizationID string, report jobs.Report) error {
+	rejudge := func(ctx context.Context, tx bun.Tx, list []pair) (func(), error) {
+		changed, _, err := s.judgePairs(ctx, tx, list)
+		return func() { report["reevaluated"] += changed }, err
+	}
+	for after, more := noID, true; more; {
+		members, err := s.members.MembersAfter(ctx, s.db.Read(), organizationID, after, comparePage)
+		if err != nil {
+			return err
+		}
+		rows, err := s.rows.usersAfter(ctx, s.db.Read(), organizationID, after, comparePage)
+		if err != nil {
+			return err
+		}
+		var differ []string
+		differ, after, more = compare(members, rows, comparePage)
+		for len(differ) > 0 {
+			list := make([]pair, min(len(differ), mailBatch))
+			for i := range list {
+				list[i] = pair{user: differ[i], organization: organizationID}
+			}
+			if err := s.each(ctx, list, rejudge); err != nil {
+				return err
+			}
+			differ = differ[len(list):]
+		}
+	}
+	return nil
+}
+
+// compare returns what only one of two pages of ids has, how far both reach, and whether
+// there is more after that. A page of the size may not be the last.
+func compare(a, b []string, size int) (differ []string, through string, more bool) {
+	for _, page := range [][]string{a, b} {
+		if len(page) == size && (!more || page[size-1] < through) {
+			through, more = page[size-1], true
+		}
+	}
+	seen := map[string]int{}
+	for _, page := range [][]string{a, b} {
+		for _, v := range page {
+			if !more || v <= through {
+				seen[v]++
+			}
+		}
+	}
+	for _, page := range [][]string{a, b} {
+		for _, v := range page {
+			if seen[v] == 1 {
+				differ = append(differ, v)
+			}
+		}
+	}
+	return differ, through, more
+}
