@@ -100,6 +100,7 @@ func (p *Passkeys) Endpoints() []httpx.Endpoint {
 type BeginLoginBody struct {
 	Email    string `json:"email,omitzero" format:"idn-email" maxLength:"255" doc:"Whose passkeys are asked for."`
 	MFAToken string `json:"mfa_token,omitzero" minLength:"1" maxLength:"128" doc:"Names the sign-in that waits for a second factor."`
+	StepUp   bool   `json:"step_up,omitzero" default:"false" doc:"Asks for options whose answer goes to step-up and signs nobody in. Possession of the passkey is enough there."`
 }
 
 // PasskeyResult is a passkey.

@@ -13,11 +13,15 @@ import (
 )
 
 // judge checks an assertion against the passkeys of the owner, and returns the one that made
-// it, as it is after this use, with the methods that it proves.
+// it, as it is after this use, with the methods that it proves. An answer to a decoy is
+// refused here, after the same look-ups as any other.
 func (p *Passkeys) judge(ctx context.Context, c ceremony, owner string, parsed *protocol.ParsedCredentialAssertionData) (*passkeyRow, []string, error) {
 	rows, err := p.store.of(ctx, p.db.Read(), owner)
 	if err != nil {
 		return nil, nil, fmt.Errorf("factor: list passkeys: %w", err)
+	}
+	if c.Decoy {
+		return nil, nil, ErrPasskey.Wrap(errors.New("the address had no passkeys"))
 	}
 	used, err := p.party.ValidateLogin(newHolder(owner, rows), c.session(p.config.ID, owner), parsed)
 	switch {

@@ -25,6 +25,8 @@ type PasskeyLogin struct {
 	// Kept is the same from a cookie. It counts only together with the Email of the same
 	// user, so that a sign-in that was given up is not in the way of another one.
 	Kept secret.String
+	// StepUp says that somebody who is signed in will prove again who they are.
+	StepUp bool
 }
 
 // BeginLogin returns the options by which the browser finds a passkey. They look the same
@@ -57,6 +59,14 @@ func (p *Passkeys) BeginLogin(ctx context.Context, in PasskeyLogin) (RequestOpti
 	return p.requestOptions(c, challenge, allow), nil
 }
 
+// alone is the purpose of a passkey beside which nothing else is shown in this ceremony.
+func (in *PasskeyLogin) alone() Purpose {
+	if in.StepUp {
+		return PurposeStepUp
+	}
+	return PurposePasskey
+}
+
 // loginCeremony finds out whose passkey is asked for, and which ones there are.
 func (p *Passkeys) loginCeremony(ctx context.Context, in PasskeyLogin) (c ceremony, allow []CredentialRef, err error) {
 	if !in.Token.Empty() {
@@ -67,13 +77,13 @@ func (p *Passkeys) loginCeremony(ctx context.Context, in PasskeyLogin) (c ceremo
 		return p.secondCeremony(ctx, waiting)
 	}
 	if in.Email == "" {
-		return ceremony{purpose: PurposePasskey}, []CredentialRef{}, nil
+		return ceremony{purpose: in.alone()}, []CredentialRef{}, nil
 	}
 	userID, err := p.store.userOf(ctx, in.Email)
 	if err != nil && !database.IsNotFound(err) {
 		return c, nil, fmt.Errorf("factor: find a user: %w", err)
 	}
-	if userID != "" && !in.Kept.Empty() {
+	if userID != "" && !in.Kept.Empty() && !in.StepUp {
 		waiting, err := p.challenges.Find(ctx, in.Kept, PurposeSignIn)
 		switch {
 		case err == nil && waiting.UserID == userID:
@@ -87,7 +97,7 @@ func (p *Passkeys) loginCeremony(ctx context.Context, in PasskeyLogin) (c ceremo
 	if err != nil {
 		return c, nil, fmt.Errorf("factor: list passkeys: %w", err)
 	}
-	c = ceremony{purpose: PurposePasskey, UserID: userID, Allowed: identifiers(rows), Decoy: len(rows) == 0}
+	c = ceremony{purpose: in.alone(), UserID: userID, Allowed: identifiers(rows), Decoy: len(rows) == 0}
 	if c.Decoy {
 		return c, p.decoy(in.Email), nil
 	}
@@ -149,9 +159,6 @@ func (p *Passkeys) answered(ctx context.Context, in Assertion, purposes ...Purpo
 		return ceremony{}, nil, ErrPasskey.Wrap(err)
 	}
 	c, err := p.take(ctx, parsed.Response.CollectedClientData.Challenge, purposes...)
-	if err == nil && c.Decoy {
-		err = ErrPasskey.Wrap(errors.New("the address has no passkeys"))
-	}
 	return c, parsed, err
 }
 
@@ -192,7 +199,10 @@ func (p *Passkeys) completeSole(ctx context.Context, c ceremony, parsed *protoco
 		return nil, c.UserID, err
 	}
 	row, methods, err := p.judge(ctx, c, account.UserID, parsed)
-	if err != nil {
+	switch {
+	case err != nil && c.Decoy:
+		return nil, c.UserID, err
+	case err != nil:
 		return nil, account.UserID, err
 	}
 	var session *authn.IssuedSession
@@ -216,14 +226,20 @@ func (p *Passkeys) completeSole(ctx context.Context, c ceremony, parsed *protoco
 // is judged: a sign-in under other credentials is refused when the session is issued.
 func (p *Passkeys) claimed(ctx context.Context, c ceremony, parsed *protocol.ParsedCredentialAssertionData) (authn.Account, error) {
 	userID := c.UserID
-	if userID == "" {
+	switch {
+	case c.Decoy:
+		userID = orNobody(userID)
+	case userID == "":
 		userID = canonicalUser(parsed.Response.UserHandle)
 	}
 	if userID == "" {
 		return authn.Account{}, ErrPasskey.Wrap(errors.New("the passkey does not say whose it is"))
 	}
 	account, err := p.accounts.Account(ctx, userID)
-	if errors.Is(err, apperr.ErrNotFound) {
+	switch {
+	case errors.Is(err, apperr.ErrNotFound) && c.Decoy:
+		return authn.Account{UserID: userID}, nil // judged, and refused, like everybody's
+	case errors.Is(err, apperr.ErrNotFound):
 		return account, ErrPasskey.Wrap(err)
 	}
 	return account, err
@@ -251,7 +267,7 @@ func (p *Passkeys) ProveJSON(ctx context.Context, who *authn.Principal, assertio
 }
 
 func (p *Passkeys) prove(ctx context.Context, who *authn.Principal, in Assertion) error {
-	c, parsed, err := p.answered(ctx, in, PurposePasskey)
+	c, parsed, err := p.answered(ctx, in, PurposePasskey, PurposeStepUp)
 	switch {
 	case err != nil:
 		return err

@@ -95,6 +95,8 @@ func (p *Passkeys) add(ctx context.Context, tx bun.Tx, who *authn.Principal, row
 		return fmt.Errorf("factor: count passkeys: %w", err)
 	case held.Passkeys >= maxPasskeys:
 		return ErrPasskeysFull
+	case p.isDecoy(row.CredentialID):
+		return ErrPasskeyTaken
 	}
 	if err := p.store.add(ctx, tx, row); err != nil {
 		if database.IsUnique(err, "identity_passkeys_credential_id_key") {
