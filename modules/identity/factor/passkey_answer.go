@@ -38,7 +38,7 @@ func (h passkeyHandler) register(ctx context.Context, in *attestationInput) (*ht
 type beginLoginInput struct{ Body BeginLoginBody }
 
 func (h passkeyHandler) beginLogin(ctx context.Context, in *beginLoginInput) (*httpx.Reply[RequestOptions], error) {
-	login := PasskeyLogin{Token: secret.New(in.Body.MFAToken)}
+	login := PasskeyLogin{Token: secret.New(in.Body.MFAToken), StepUp: in.Body.StepUp}
 	if in.Body.Email != "" {
 		var ok bool
 		if login.Email, ok = httpx.NormalEmail(in.Body.Email); !ok {
