@@ -14,7 +14,7 @@ const (
 	columnsAlone = `id, user_id, purpose, email, credential_version, expires_at, created_at`
 	columnsOfT   = `t.id, t.user_id, t.purpose, t.email, t.credential_version, t.expires_at, t.created_at`
 	columnsOfU   = `u.id, u.email, u.email_verified, u.full_name, u.avatar_url, u.status, u.credential_version,
-	u.last_login_at, u.last_login_ip, u.version, u.created_at, u.updated_at`
+	u.last_login_at, u.last_login_ip, u.version, u.created_at, u.updated_at, u.second_factor, u.restricted_from`
 )
 
 // tokenStore reads and writes identity_tokens. Those of a user change while the user is
