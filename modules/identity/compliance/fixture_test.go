@@ -110,12 +110,16 @@ func (a accounts) SetSuspended(ctx context.Context, tx bun.Tx, ids []string, sus
 }
 
 func (a accounts) Restrict(ctx context.Context, tx bun.Tx, from map[string]time.Time) error {
-	for userID, at := range from {
+	at := map[time.Time][]string{}
+	for userID, instant := range from {
+		at[instant] = append(at[instant], userID)
+	}
+	for instant, ids := range at {
 		var value any
-		if !at.IsZero() {
-			value = at
+		if !instant.IsZero() {
+			value = instant
 		}
-		if _, err := tx.NewRaw("UPDATE identity_users SET restricted_from = ? WHERE id = ?", value, userID).Exec(ctx); err != nil {
+		if _, err := tx.NewRaw("UPDATE identity_users SET restricted_from = ? WHERE id IN (?)", value, bun.List(ids)).Exec(ctx); err != nil {
 			return err
 		}
 	}
