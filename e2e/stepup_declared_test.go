@@ -107,6 +107,20 @@ func totpChange(method, path string) func(*testing.T, *harness.System, string, *
 	}
 }
 
+// owners are requests that make an owner, which comes to a transfer of the organization:
+// their operations ask for a recent proof when they do that, and not otherwise.
+var owners = map[string]func(o harness.Organization, p *prover, member, other harness.User) harness.Call{ //nolint:gochecknoglobals // a table
+	"adding an owner": func(o harness.Organization, p *prover, _, other harness.User) harness.Call {
+		return harness.AddMember(p.Token, o, other.Email, "owner")
+	},
+	"making a member an owner": func(o harness.Organization, p *prover, member, _ harness.User) harness.Call {
+		return harness.ChangeRole(p.Token, o, member.ID, "owner")
+	},
+	"inviting an owner": func(o harness.Organization, p *prover, _, other harness.User) harness.Call {
+		return harness.Invite(p.Token, o, other.Email, "owner")
+	},
+}
+
 // declared are the operations that say in the document that they ask for a recent proof.
 func declared(t *testing.T, sys *harness.System) (all []*contract.Operation) {
 	t.Helper()
@@ -141,14 +155,23 @@ func TestStepUpIsAskedWhereItIsDeclared(t *testing.T) {
 		}
 		var attempts []attempt
 		for _, o := range declared(t, sys) {
-			for kind, make := range provers {
-				p := make(t, sys.First())
+			for kind, prove := range provers {
+				p := prove(t, sys.First())
 				call := guarded[routeOf(o)](t, sys, kind, p)
 				if call == nil {
 					continue
 				}
 				p.call, p.cookie = *call, "authy2_session="+p.Token
 				attempts = append(attempts, attempt{routeOf(o) + " by " + kind, o.StepUp, p})
+			}
+		}
+		for what, request := range owners {
+			for kind, prove := range provers {
+				p, member, other := prove(t, sys.First()), sys.First().Register(t), sys.First().Register(t)
+				o := sys.First().Found(t, p.Token)
+				sys.First().AddMember(t, p.Token, o, member, "admin")
+				p.call, p.cookie = request(o, p, member, other), "authy2_session="+p.Token
+				attempts = append(attempts, attempt{what + " by " + kind, "recent", p})
 			}
 		}
 		for _, a := range attempts {

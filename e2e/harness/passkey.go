@@ -108,6 +108,12 @@ func (s *Server) PasskeyLogin(t testing.TB, p *Passkey) Call {
 	})
 }
 
+// On puts the passkey on another page, for another domain, from now on.
+func (p *Passkey) On(origin, rpID string) *Passkey {
+	p.origin, p.rpID = origin, rpID
+	return p
+}
+
 // data is the authenticator data (WebAuthn §6.1).
 func (p *Passkey) data(flags byte) []byte {
 	hash := sha256.Sum256([]byte(p.rpID))
