@@ -9,34 +9,43 @@ import (
 	"github.com/authy2/backend/platform/secret"
 )
 
-// migrate takes the module's line up, down and up again.
+// migrate takes the module's lines up, down and up again: its own, and those of its
+// features on top of it.
 func (c contract) migrate(t *testing.T, url string) {
 	t.Helper()
 	db := OpenDB(t, database.Settings{URL: secret.New(url)})
-	line := migrate.Line{Name: c.module.Name, FS: c.module.Migrations}
-	m := migrate.New(db, []migrate.Line{line}, Log(t))
-	files := steps(t, m, c.module.Name)
-	if files == 0 {
-		t.Fatal("the line has no steps")
+	lines := []migrate.Line{{Name: c.module.Name, FS: c.module.Migrations}}
+	for _, l := range c.module.FeatureLines {
+		if !strings.HasPrefix(l.Name, c.module.Name+"_") {
+			t.Errorf("the line %s of a feature does not carry the module's name", l.Name)
+		}
+		lines = append(lines, migrate.Line{Name: l.Name, FS: l.FS})
 	}
+	m := migrate.New(db, lines, Log(t))
 	for range 2 {
 		if err := m.Up(t.Context(), nil); err != nil {
 			t.Fatalf("up: %v", err)
 		}
 		made := tables(t, db)
 		if len(made) == 0 {
-			t.Error("the line makes no table")
+			t.Error("the lines make no table")
 		}
 		for _, name := range made {
 			if !strings.HasPrefix(name, c.module.Name+"_") {
 				t.Errorf("the table %s does not carry the module's name", name)
 			}
 		}
-		if err := m.Down(t.Context(), c.module.Name, files); err != nil {
-			t.Fatalf("down: %v", err)
+		for i := len(lines) - 1; i >= 0; i-- {
+			files := steps(t, m, lines[i].Name)
+			if files == 0 {
+				t.Fatalf("the line %s has no steps", lines[i].Name)
+			}
+			if err := m.Down(t.Context(), lines[i].Name, files); err != nil {
+				t.Fatalf("down: %v", err)
+			}
 		}
 		for _, name := range tables(t, db) {
-			if !strings.HasPrefix(name, c.module.Name+"_migration") {
+			if !strings.Contains(name, "_migration") {
 				t.Errorf("down leaves the table %s", name)
 			}
 		}
