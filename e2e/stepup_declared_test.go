@@ -94,6 +94,16 @@ var guarded = map[string]func(t *testing.T, sys *harness.System, kind string, p 
 		call := passkeyCall(http.MethodDelete, p.Token, sys.First().AddPasskey(t, p.Token).ID, nil)
 		return &call
 	},
+	// A new factor could prove who one is in the next request.
+	"POST /api/v1/auth/totp/enroll": func(_ *testing.T, _ *harness.System, kind string, p *prover) *harness.Call {
+		if kind == "code" {
+			return nil
+		}
+		return &harness.Call{Method: http.MethodPost, Path: totpPath + "enroll", Token: p.Token}
+	},
+	"POST /api/v1/auth/webauthn/register/begin": func(_ *testing.T, _ *harness.System, _ string, p *prover) *harness.Call {
+		return &harness.Call{Method: http.MethodPost, Path: "/api/v1/auth/webauthn/register/begin", Token: p.Token}
+	},
 	"DELETE /api/v1/auth/totp/disable":               totpChange(http.MethodDelete, "disable"),
 	"POST /api/v1/auth/totp/regenerate-backup-codes": totpChange(http.MethodPost, "regenerate-backup-codes"),
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/authy2/backend/modules/identity/factor"
 	"github.com/authy2/backend/platform/platformtest"
@@ -108,4 +110,25 @@ func TestPasskeyDecoysLookReal(t *testing.T) {
 			t.Errorf("the work of an answer tells who has a passkey: %v statements", work)
 		}
 	})
+}
+
+// A factor is a key to everything that asks for a recent proof: whoever holds an old session
+// gives the account none, however many the account has.
+func TestAnOldSessionPreparesNoFactor(t *testing.T) {
+	t.Parallel()
+	l := newLodge(t, platformtest.SQLite(t, lines()...))
+	token := l.register(t, ann)
+	l.want(t, http.StatusCreated, "POST", "/api/v1/auth/totp/enroll", token, "")
+	l.creation(t, token)
+	for range 2 { // without a factor, and with one
+		l.Clock.Advance(5*time.Minute + time.Second)
+		for _, path := range []string{"/api/v1/auth/totp/enroll", webauthn + "/register/begin"} {
+			r := l.do(t, "POST", path, token, "")
+			if r.status != http.StatusUnauthorized || !strings.Contains(r.body, "STEP_UP_REQUIRED") {
+				t.Errorf("%s: %d %s", path, r.status, r.body)
+			}
+		}
+		l.hall.refresh()
+		l.add(t, token)
+	}
 }

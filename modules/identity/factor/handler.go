@@ -62,7 +62,7 @@ func (h handler) signIn() httpx.Endpoint {
 func (h handler) own() []httpx.Endpoint {
 	return []httpx.Endpoint{
 		httpx.Op(httpx.Operation{
-			ID: "enroll-totp", Method: http.MethodPost, Path: totpPath + "/enroll", ComplianceOnly: true, Limits: []string{limitEnroll},
+			ID: "enroll-totp", Method: http.MethodPost, Path: totpPath + "/enroll", ComplianceOnly: true, StepUp: httpx.StepUpNeeded, Limits: []string{limitEnroll},
 			Status: http.StatusCreated, Errors: []int{http.StatusConflict},
 			Summary: "Authenticator app prepared", Tag: tag,
 			Description: "Makes the secret of an authenticator app (RFC 6238: SHA-1, six digits, 30 seconds) and ten recovery codes, all shown once. " +

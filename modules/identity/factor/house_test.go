@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +50,9 @@ const (
 	origin   = "https://auth.example.com"
 )
 
-func lines() []migrate.Line { return []migrate.Line{{Name: "identity", FS: migrations.FS}, {Name: "identity_mfa", FS: identitymfa.FS}} }
+func lines() []migrate.Line {
+	return []migrate.Line{{Name: "identity", FS: migrations.FS}, {Name: "identity_mfa", FS: identitymfa.FS}}
+}
 
 // hall is a small sessions module: it holds sessions in memory, asks the gates and records
 // sign-ins like the real one, and hears what ends sessions.
@@ -109,8 +112,19 @@ func (h *hall) Authenticate(ctx context.Context, token string) (*authn.Principal
 		return nil, apperr.ErrInvalidToken.Wrap(err)
 	}
 	p := *held
-	p.Account = account
+	p.Account, p.FreshFor = account, 8*time.Hour
 	return &p, nil
+}
+
+// refresh has everybody proved just now who they are.
+func (h *hall) refresh() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for token, p := range h.sessions {
+		again := *p // requests read the one that was there
+		again.AuthenticatedAt = h.clock.Now()
+		h.sessions[token] = &again
+	}
 }
 
 func (h *hall) ended(ctx context.Context, _ bun.Tx, e events.CredentialChanged) error {
@@ -118,8 +132,14 @@ func (h *hall) ended(ctx context.Context, _ bun.Tx, e events.CredentialChanged) 
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		for token, p := range h.sessions {
-			if p.UserID == e.UserID && p.SessionID != e.KeepSessionID {
+			switch {
+			case p.UserID != e.UserID:
+			case p.SessionID != e.KeepSessionID:
 				delete(h.sessions, token)
+			case e.Method != "":
+				shown := *p // requests read the one that was there
+				shown.AuthMethods = append(slices.Clone(p.AuthMethods), e.Method)
+				h.sessions[token] = &shown
 			}
 		}
 	})

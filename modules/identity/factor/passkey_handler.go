@@ -36,7 +36,7 @@ func (p *Passkeys) Endpoints() []httpx.Endpoint {
 	return []httpx.Endpoint{
 		httpx.Op(httpx.Operation{
 			ID: "begin-passkey-registration", Method: http.MethodPost, Path: webauthnPath + "/register/begin", ComplianceOnly: true, Bare: true,
-			Limits: []string{limitPasskeyBegin}, Errors: []int{http.StatusConflict},
+			StepUp: httpx.StepUpNeeded, Limits: []string{limitPasskeyBegin}, Errors: []int{http.StatusConflict},
 			Summary: "Options for a new passkey", Tag: tag,
 			Description: "Gives what navigator.credentials.create() takes, after PublicKeyCredential.parseCreationOptionsFromJSON(): WebAuthn's own document, without an envelope. " +
 				"Its challenge is good for one answer within 300 seconds.",

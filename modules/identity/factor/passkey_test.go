@@ -239,6 +239,7 @@ func TestPasskeyRegistrationRefusals(t *testing.T) {
 		c, answer := l.page.Create(t, l.creation(t, token), lies{})
 		b.Clock.Advance(301 * time.Second)
 		refuse("an expired ceremony", token, answer)
+		l.hall.refresh()
 		c, answer = l.page.Create(t, []byte(`{"rp":{"id":"`+rpID+`"},"user":{"id":"eA"},"challenge":"`+member(t, l.request(t, `{}`), "challenge").(string)+`"}`), lies{})
 		refuse("the challenge of a sign-in", token, answer)
 		if n := l.count(t, "identity_passkeys"); n != 0 {
@@ -316,6 +317,7 @@ func TestPasskeyLoginRefusals(t *testing.T) {
 			refuse(body+" expired challenge", l.complete(t, l.page.Answer(t, c, challenge, lies{})))
 			c.Count = 2
 		}
+		l.hall.refresh()
 		challenge, _ := member(t, l.request(t, `{}`), "challenge").(string)
 		refuse("no user handle", l.complete(t, l.page.Answer(t, c, challenge, lies{NoUserHandle: true})))
 		refuse("a registration's challenge", l.complete(t, l.page.Answer(t, c, member(t, l.creation(t, mine), "challenge").(string), lies{})))
