@@ -38,7 +38,7 @@ var (
 // filled is said with its explicit absence, so that a forgotten line is an error at start
 // and never an open door.
 func wire(plan *kernel.Plan) fx.Option {
-	return fx.Options(wireIdentity(plan), wireSessions(plan), wireTenancy(plan))
+	return fx.Options(wireIdentity(plan), wireSessions(plan), wireTenancy(plan), wireCompliance(plan))
 }
 
 // wireIdentity gives the others the users.
@@ -56,13 +56,13 @@ func wireIdentity(plan *kernel.Plan) fx.Option {
 		func(d *identity.Directory) sessions.Credentials { return d },
 		func(d *identity.Directory) sessions.Accounts { return d },
 		func(r *identity.Registrar) authn.Registrar { return r },
-		func(status *identity.StatusGate, verified *identity.VerifiedEmailGate, second secondFactorGate) sessions.Gates {
+		func(status *identity.StatusGate, verified *identity.VerifiedEmailGate, second secondFactorGate, compliant complianceGate) sessions.Gates {
 			return sessions.Gates{
 				Status:        status,
 				VerifiedEmail: verified,
 				EnforcedSSO:   authn.NoGate{},
 				SecondFactor:  second,
-				Compliance:    authn.NoGate{},
+				Compliance:    compliant,
 			}
 		},
 		secondFactor(plan),
@@ -96,7 +96,6 @@ func wireSessions(plan *kernel.Plan) fx.Option {
 			longest := s.Longest()
 			return tenancy.SystemLimits{Idle: longest.Idle, Absolute: longest.Absolute}
 		},
-		func() sessions.Compliance { return sessions.NoCompliance{} },
 	))
 }
 

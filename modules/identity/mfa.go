@@ -33,9 +33,15 @@ func features() []kernel.Feature {
 }
 
 // secondFactors are the constructors of second factors. They give [*factor.Gate],
-// [*factor.Factors], [*factor.Service] and [*factor.Passkeys].
-func secondFactors() fx.Option {
+// [*factor.Factors], [*factor.Service] and [*factor.Passkeys], and where organizations can
+// ask for them what organizationPolicies says.
+func secondFactors(policies bool) fx.Option {
+	asked := noPolicies()
+	if policies {
+		asked = organizationPolicies()
+	}
 	return fx.Options(
+		asked,
 		fx.Provide(factor.NewGate, factor.NewFactors, newFactors, newPasskeys),
 		fx.Provide(fx.Private, newFactorContribution),
 	)
@@ -54,6 +60,7 @@ type factorDependencies struct {
 	Guard    *ratelimit.Guard
 	Issuer   authn.SessionIssuer
 	Service  *Service
+	Asked    factor.Standings
 	Composer *mail.Composer
 	Log      *slog.Logger
 }
@@ -62,7 +69,7 @@ func newFactors(d factorDependencies) *factor.Service {
 	owners := NewOwners(d.Service)
 	return factor.NewService(factor.Parts{
 		Config: d.Config.factors(d.Composer.Brand().Name), DB: d.DB, Clock: d.Clock, IDs: d.IDs, Rand: rand.Reader, Tokens: d.Tokens,
-		Keys: d.Sealing, Bus: d.Bus, Guard: d.Guard, Issuer: d.Issuer, Accounts: owners, Proof: owners, Credentials: owners, Notices: owners, Log: d.Log,
+		Keys: d.Sealing, Bus: d.Bus, Guard: d.Guard, Issuer: d.Issuer, Accounts: owners, Proof: owners, Credentials: owners, Notices: owners, Standings: d.Asked, Log: d.Log,
 	})
 }
 
@@ -82,18 +89,19 @@ type extension kernel.Contribution
 func (e extension) join(c kernel.Contribution) kernel.Contribution {
 	c.Endpoints = append(c.Endpoints, e.Endpoints...)
 	c.Jobs = append(c.Jobs, e.Jobs...)
+	c.Workers = append(c.Workers, e.Workers...)
 	c.Subscriptions = append(c.Subscriptions, e.Subscriptions...)
 	c.Exporters = append(c.Exporters, e.Exporters...)
 	c.Actions = append(c.Actions, e.Actions...)
 	return c
 }
 
-func newFactorContribution(s *factor.Service, p *factor.Passkeys) extension {
-	return extension{
+func newFactorContribution(s *factor.Service, p *factor.Passkeys, policies policyExtension) extension {
+	return extension(extension(policies).join(kernel.Contribution{
 		Endpoints:     append(s.Endpoints(), p.Endpoints()...),
 		Jobs:          s.Jobs(),
 		Subscriptions: s.Subscriptions(),
 		Exporters:     []privacy.Exporter{s.Exporter(), p.Exporter()},
 		Actions:       append(factor.Actions(), factor.PasskeyActions()...),
-	}
+	}))
 }

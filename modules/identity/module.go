@@ -8,6 +8,8 @@ import (
 	"go.uber.org/fx"
 
 	migrations "github.com/authy2/backend/migrations/identity"
+	"github.com/authy2/backend/migrations/identitymfa"
+	"github.com/authy2/backend/migrations/identitypolicies"
 	"github.com/authy2/backend/modules/identity/factor"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/clock"
@@ -26,6 +28,10 @@ import (
 // Name is the module's name.
 const Name = "identity"
 
+// tenancy is the name of the module that has organizations. With it they can ask for second
+// factors.
+const tenancy = "tenancy"
+
 // Module is the entry of identity in the binary. The wiring gives it authn.SessionIssuer
 // and [DeletionGuards]; it gives [*Directory], [*Registrar], [*StatusGate] and
 // [*VerifiedEmailGate], and with its feature mfa what secondFactors says.
@@ -36,14 +42,18 @@ func Module() kernel.Module {
 		Features:   features(),
 		Limits:     slices.Concat(limits(), factor.Limits(), factor.PasskeyLimits()),
 		Migrations: migrations.FS,
+		FeatureLines: []kernel.FeatureLine{
+			{Name: "identity_mfa", Feature: FeatureMFA, FS: identitymfa.FS},
+			{Name: "identity_policies", Feature: FeatureMFA, With: []string{tenancy}, FS: identitypolicies.FS},
+		},
 	}, DefaultConfig, func(config Config, on kernel.Features) fx.Option {
 		mfa := fx.Provide(fx.Private, func() extension { return extension{} })
 		if on.On(FeatureMFA) {
-			mfa = secondFactors()
+			mfa = secondFactors(on.With(FeatureMFA, tenancy))
 		}
 		return fx.Options(
 			mfa,
-			fx.Supply(fx.Private, config),
+			fx.Supply(fx.Private, config, Extent{SecondFactors: on.On(FeatureMFA), Policies: on.With(FeatureMFA, tenancy)}),
 			fx.Provide(fx.Private, newRules, newRehasher, newPostman, newService),
 			fx.Provide(NewDirectory, NewRegistrar, NewStatusGate, func() *VerifiedEmailGate { return NewVerifiedEmailGate(config) }),
 			kernel.Contribute(newContribution),

@@ -62,22 +62,23 @@ func (h handler) verify(ctx context.Context, in *codeInput) (*httpx.Reply[Factor
 	if err != nil {
 		return nil, err
 	}
-	return h.service.signedIn(done), nil
+	return h.service.signedIn(ctx, done)
 }
 
 // signedIn answers a sign-in that was completed: the browser keeps the session and, where it
 // is remembered, the device, and forgets the challenge.
-func (s *Service) signedIn(done SignedIn) *httpx.Reply[FactorSignedIn] {
-	reply := httpx.OK(FactorSignedIn{
-		User: done.Session.Account.Profile, Token: done.Session.Token.Reveal(), ExpiresAt: done.Session.ExpiresAt,
-		NeedsEnrollment: done.Session.ComplianceOnly,
-	})
+func (s *Service) signedIn(ctx context.Context, done SignedIn) (*httpx.Reply[FactorSignedIn], error) {
+	data, err := completed(ctx, s.standings, done.Session)
+	if err != nil {
+		return nil, err
+	}
+	reply := httpx.OK(data)
 	reply.SignIn = done.Session
 	reply.Keep = []httpx.Keep{{Name: authn.ChallengeCookie}}
 	if !done.Device.Empty() {
 		reply.Keep = append(reply.Keep, httpx.Keep{Name: deviceCookie, Value: done.Device, For: s.config.RememberFor})
 	}
-	return reply
+	return reply, nil
 }
 
 func (h handler) status(ctx context.Context, _ *noInput) (*httpx.Reply[Status], error) {

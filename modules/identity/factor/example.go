@@ -35,6 +35,7 @@ func exampleEnrollment() TOTPEnrollment {
 func exampleSignedIn() FactorSignedIn {
 	return FactorSignedIn{ //nolint:gosec // an example is no credential
 		User: []byte(exampleProfile), Token: "kT4vWcYx0qUe2mZr8sBn6dHf1jLpAoGi3yXt5wRuEzQ", ExpiresAt: exampleTime(15),
+		Compliance: FactorStanding{OverallStatus: "compliant", MissingMethods: []string{}, Orgs: []OrganizationStanding{}},
 	}
 }
 

@@ -62,9 +62,11 @@ func (h passkeyHandler) completeLogin(ctx context.Context, in *assertionInput) (
 	if err != nil {
 		return nil, err
 	}
-	reply := httpx.OK(FactorSignedIn{
-		User: session.Account.Profile, Token: session.Token.Reveal(), ExpiresAt: session.ExpiresAt, NeedsEnrollment: session.ComplianceOnly,
-	})
+	data, err := completed(ctx, h.passkeys.standings, session)
+	if err != nil {
+		return nil, err
+	}
+	reply := httpx.OK(data)
 	reply.SignIn = session
 	reply.Keep = []httpx.Keep{{Name: authn.ChallengeCookie}}
 	return reply, nil
