@@ -110,6 +110,18 @@ var errands = passkeyErrands(map[string]func(t *testing.T, sys *harness.System) 
 	"PUT /api/v1/organizations/{}/session-policy": inOrganization("org.session_policy.update", func(w walk) harness.Call {
 		return harness.Call{Method: http.MethodPut, Path: w.o.Path("session-policy"), Token: w.owner.Token, Body: map[string]any{"idle_timeout": 600, "absolute_timeout": nil}}
 	}),
+	"PUT /api/v1/organizations/{}/security-policy": inOrganization("mfa.policy.update", func(w walk) harness.Call {
+		return setPolicy(w.owner.Token, w.o, "require_totp", 14)
+	}),
+	"PATCH /api/v1/organizations/{}/users/{}/security-policy": inOrganization("mfa.policy.override", func(w walk) harness.Call {
+		return override(w.owner.Token, w.o, w.member.ID, "exempt")
+	}),
+	"POST /api/v1/organizations/{}/members/{}/send-mfa-reminder": func(t *testing.T, sys *harness.System) errand {
+		o := newTenant(t, sys.First())
+		o.ask(t, sys.First(), "require_totp", 14)
+		u := o.join(t, sys.First())
+		return errand{call: remind(o.owner.Token, o.Organization, u.ID), actions: []string{"mfa.policy.reminder_sent"}, token: o.owner.Token, listing: o.Path("audit-logs")}
+	},
 	"POST /api/v1/organizations/{}/invites/{}/resend": inOrganization("org.invite.resend", func(w walk) harness.Call {
 		return harness.Call{Method: http.MethodPost, Path: w.o.Path("invites", w.inviteID, "resend"), Token: w.owner.Token}
 	}),

@@ -39,6 +39,8 @@ func TestDocument(t *testing.T) {
 		"POST /api/v1/auth/totp/regenerate-backup-codes", "DELETE /api/v1/auth/totp/disable", "GET /api/v1/auth/devices", "DELETE /api/v1/auth/devices", "DELETE /api/v1/auth/devices/{id}",
 		"GET /api/v1/invites/{token}", "POST /api/v1/invites/{token}/accept", "GET /api/v1/organizations/{id}/audit-logs",
 		"POST /api/v1/auth/verify-email", "POST /api/v1/auth/resend-verification", "POST /api/v1/auth/forgot-password", "POST /api/v1/auth/reset-password",
+		"GET /api/v1/organizations/{id}/security-policy", "PUT /api/v1/organizations/{id}/security-policy", "GET /api/v1/organizations/{id}/mfa-compliance",
+		"PATCH /api/v1/organizations/{id}/users/{userId}/security-policy", "POST /api/v1/organizations/{id}/members/{userId}/send-mfa-reminder", "GET /api/v1/users/me/mfa-compliance",
 		"POST /api/v1/users/me/email", "POST /api/v1/contact",
 	} {
 		want[route] = true

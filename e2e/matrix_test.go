@@ -113,6 +113,8 @@ type probe struct {
 	call func(token string, at target) harness.Call
 	// removes says that success takes the victim, or the invitation, away.
 	removesMember, removesInvite bool
+	// before makes ready what a call needs each time somebody makes it who may.
+	before func(t *testing.T, m *matrix, at target)
 	// below is the id of which thing below the organization the call names.
 	below string
 	// quiet says that a foreign id below is answered like an unknown one with success: a
@@ -194,6 +196,9 @@ func (m *matrix) judge(t *testing.T, operation *contract.Operation, p probe) {
 	for _, role := range []string{"guest", "member", "admin", "owner"} {
 		if !slices.Contains(grants[role], need) {
 			continue
+		}
+		if p.before != nil {
+			p.before(t, m, at)
 		}
 		if a := m.s.Do(t, p.call(m.inside[role].Token, at)); a.Status >= 300 {
 			t.Errorf("a %s, who has %s, is answered %d %s", role, need, a.Status, a.Body)

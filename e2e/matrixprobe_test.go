@@ -23,14 +23,23 @@ func simple(method string, body map[string]any, below ...string) func(string, ta
 
 // probes are the operations of the matrix.
 var probes = passkeyProbes(map[string]probe{
-	"GET /api/v1/organizations/{}":                {call: simple(http.MethodGet, nil)},
-	"PATCH /api/v1/organizations/{}":              {call: simple(http.MethodPatch, map[string]any{"description": "New"})},
-	"DELETE /api/v1/organizations/{}":             {call: simple(http.MethodDelete, nil)},
-	"GET /api/v1/organizations/{}/roles":          {call: simple(http.MethodGet, nil, "roles")},
-	"GET /api/v1/organizations/{}/session-policy": {call: simple(http.MethodGet, nil, "session-policy")},
-	"PUT /api/v1/organizations/{}/session-policy": {call: simple(http.MethodPut, map[string]any{"idle_timeout": 800, "absolute_timeout": 20000}, "session-policy")},
-	"GET /api/v1/organizations/{}/members":        {call: simple(http.MethodGet, nil, "members")},
-	"GET /api/v1/organizations/{}/invites":        {call: simple(http.MethodGet, nil, "invites")},
+	"GET /api/v1/organizations/{}":                 {call: simple(http.MethodGet, nil)},
+	"PATCH /api/v1/organizations/{}":               {call: simple(http.MethodPatch, map[string]any{"description": "New"})},
+	"DELETE /api/v1/organizations/{}":              {call: simple(http.MethodDelete, nil)},
+	"GET /api/v1/organizations/{}/roles":           {call: simple(http.MethodGet, nil, "roles")},
+	"GET /api/v1/organizations/{}/session-policy":  {call: simple(http.MethodGet, nil, "session-policy")},
+	"PUT /api/v1/organizations/{}/session-policy":  {call: simple(http.MethodPut, map[string]any{"idle_timeout": 800, "absolute_timeout": 20000}, "session-policy")},
+	"GET /api/v1/organizations/{}/security-policy": {call: simple(http.MethodGet, nil, "security-policy")},
+	"PUT /api/v1/organizations/{}/security-policy": {call: simple(http.MethodPut, map[string]any{"mfa_policy_mode": "optional"}, "security-policy")},
+	"GET /api/v1/organizations/{}/mfa-compliance":  {call: simple(http.MethodGet, nil, "mfa-compliance")},
+	"PATCH /api/v1/organizations/{}/users/{}/security-policy": {below: "user", call: func(token string, at target) harness.Call {
+		return override(token, at.org, at.user, "inherit")
+	}},
+	"POST /api/v1/organizations/{}/members/{}/send-mfa-reminder": {below: "user", before: reminderIsDue, call: func(token string, at target) harness.Call {
+		return remind(token, at.org, at.user)
+	}},
+	"GET /api/v1/organizations/{}/members": {call: simple(http.MethodGet, nil, "members")},
+	"GET /api/v1/organizations/{}/invites": {call: simple(http.MethodGet, nil, "invites")},
 	"POST /api/v1/organizations/{}/members": {call: func(token string, at target) harness.Call {
 		return harness.AddMember(token, at.org, at.email, "guest")
 	}},
