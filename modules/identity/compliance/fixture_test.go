@@ -29,7 +29,9 @@ import (
 // lines are the tables of users, factors and policies, and those of a small tenancy module.
 func lines() []migrate.Line {
 	return []migrate.Line{
-		{Name: "identity", FS: usertables.FS}, {Name: "identity_mfa", FS: factortables.FS}, {Name: "identity_mfa_policies", FS: policytables.FS},
+		{Name: "identity", FS: usertables.FS},
+		{Name: "identity_mfa", FS: factortables.FS},
+		{Name: "identity_mfa_policies", FS: policytables.FS},
 		{Name: "clubs", FS: fstest.MapFS{
 			"20260101000000_create_clubs.tx.up.sql": {Data: []byte(`
 CREATE TABLE clubs (id {{.UUID}} PRIMARY KEY, name TEXT NOT NULL);

@@ -106,8 +106,12 @@ func (r Row) demand() Demand { return asks(r.EffectiveMode, r.Override) }
 // same reports whether both rows are stored alike.
 func (r Row) same(other Row) bool {
 	for _, pair := range [][2]*time.Time{
-		{r.AppliedAt, other.AppliedAt}, {r.DeadlineAt, other.DeadlineAt}, {r.CompliantAt, other.CompliantAt},
-		{r.SuspendedAt, other.SuspendedAt}, {r.LastNotifiedAt, other.LastNotifiedAt}, {&r.CreatedAt, &other.CreatedAt},
+		{r.AppliedAt, other.AppliedAt},
+		{r.DeadlineAt, other.DeadlineAt},
+		{r.CompliantAt, other.CompliantAt},
+		{r.SuspendedAt, other.SuspendedAt},
+		{r.LastNotifiedAt, other.LastNotifiedAt},
+		{&r.CreatedAt, &other.CreatedAt},
 	} {
 		if !sameTime(pair[0], pair[1]) {
 			return false

@@ -89,8 +89,13 @@ func (i instant) Scan(src any) error {
 func (r *Row) fields() []any {
 	return []any{
 		&r.OrganizationID, &r.UserID, &r.Override.Mode, &r.Override.ForceTOTP, &r.Override.ForceWebAuthn, &r.EffectiveMode, &r.Status,
-		&r.PolicyVersion, instant{&r.AppliedAt}, instant{&r.DeadlineAt}, instant{&r.CompliantAt}, instant{&r.SuspendedAt},
-		instant{&r.LastNotifiedAt}, &r.NotificationCount, database.Time(&r.CreatedAt),
+		&r.PolicyVersion,
+		instant{&r.AppliedAt},
+		instant{&r.DeadlineAt},
+		instant{&r.CompliantAt},
+		instant{&r.SuspendedAt},
+		instant{&r.LastNotifiedAt},
+		&r.NotificationCount, database.Time(&r.CreatedAt),
 	}
 }
 

@@ -55,7 +55,7 @@ func (s *policyStore) lock(ctx context.Context, tx bun.Tx, how *database.Stmt, o
 	}
 	key := fnv.New64a()
 	_, _ = key.Write([]byte("identity_mfa_policies " + organizationID)) // never fails
-	if _, err := how.In(tx).Exec(ctx, int64(key.Sum64())); err != nil { //nolint:gosec // any number will do
+	if _, err := how.In(tx).Exec(ctx, int64(key.Sum64())); err != nil {
 		return fmt.Errorf("compliance: hold a policy: %w", err)
 	}
 	return nil
