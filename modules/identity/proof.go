@@ -38,8 +38,11 @@ func (s *Service) prove(ctx context.Context, userID string, password secret.Stri
 		return c, err
 	case !ok:
 		return c, errWrongPassword
+	case c.SecondFactor:
+		attempt.Release(ctx) // half a proof: wrong codes are not forgotten for it
+	default:
+		attempt.Succeeded(ctx)
 	}
-	attempt.Succeeded(ctx)
 	return c, nil
 }
 
