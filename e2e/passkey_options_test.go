@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authy2/backend/e2e/harness"
 )
@@ -69,4 +70,20 @@ func TestPasskeyOptionsTellNothing(t *testing.T) {
 			t.Error("two addresses have one passkey")
 		}
 	})
+}
+
+// Asking takes as long for an address that has passkeys, or an account without any, as for
+// one that nobody has. It is not parallel for the reason that log-ins are not.
+func TestPasskeyOptionsLookAlike(t *testing.T) { //nolint:paralleltest // see above
+	sys := harness.Start(t, harness.Single, harness.Options{})
+	s := sys.First()
+	with, without := s.Register(t), s.Register(t)
+	s.AddPasskey(t, with.Token)
+	for name, u := range map[string]harness.User{"with passkeys": with, "without": without} {
+		t.Run(name, func(t *testing.T) {
+			lookAlike(t, func(email string) time.Duration {
+				return s.Do(t, harness.Call{Path: harness.WebAuthnPath + "/login/begin", Body: map[string]any{"email": email}}).Want(t, http.StatusOK).Took
+			}, u.Email)
+		})
+	}
 }
