@@ -2,6 +2,7 @@ package compliance
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -29,7 +30,7 @@ func (s *Service) Jobs() []jobs.Periodic {
 			Every: enforceEvery, Timeout: enforceTimeout, Run: s.Enforce,
 		},
 		{
-			Name: "reconcile_mfa_members", Doc: "Judges members who joined, and forgets those who left, while policies for second factors were switched off.",
+			Name: "reconcile_mfa_members", Doc: "Judges members who joined, left or enrolled a second factor while policies for second factors were switched off.",
 			Every: reconcileEvery, Timeout: reconcileTimeout, Run: s.Reconcile,
 		},
 	}
@@ -111,8 +112,9 @@ func (s *Service) each(ctx context.Context, list []pair, do func(context.Context
 	return err
 }
 
-// Reconcile compares the members of every organization that has a policy with their rows, and
-// judges the difference: nobody said who joined and who left while this was switched off.
+// Reconcile compares the members of every organization that has a policy, and their factors,
+// with their rows, and judges those who would be judged otherwise: nobody said who joined, who
+// left and who enrolled while this was switched off.
 func (s *Service) Reconcile(ctx context.Context) (jobs.Report, error) {
 	report := jobs.Report{"reevaluated": 0}
 	for after := noID; ; {
@@ -122,41 +124,65 @@ func (s *Service) Reconcile(ctx context.Context) (jobs.Report, error) {
 		}
 		for _, p := range policies {
 			after = p.OrganizationID
-			if err := s.reconcile(ctx, p.OrganizationID, report); err != nil {
+			if err := s.reconcile(ctx, p, report); err != nil {
 				return report, err
 			}
 		}
 	}
 }
 
-func (s *Service) reconcile(ctx context.Context, organizationID string, report jobs.Report) error {
+func (s *Service) reconcile(ctx context.Context, policy Policy, report jobs.Report) error {
 	rejudge := func(ctx context.Context, tx bun.Tx, list []pair) (func(), error) {
 		changed, _, err := s.judgePairs(ctx, tx, list)
 		return func() { report["reevaluated"] += changed }, err
 	}
 	for after, more := noID, true; more; {
-		members, err := s.members.MembersAfter(ctx, s.db.Read(), organizationID, after, comparePage)
-		if err != nil {
+		var differ []pair
+		var err error
+		if differ, after, more, err = s.differing(ctx, policy, after); err != nil {
 			return err
 		}
-		rows, err := s.rows.usersAfter(ctx, s.db.Read(), organizationID, after, comparePage)
-		if err != nil {
-			return err
-		}
-		var differ []string
-		differ, after, more = compare(members, rows, comparePage)
-		for len(differ) > 0 {
-			list := make([]pair, min(len(differ), mailBatch))
-			for i := range list {
-				list[i] = pair{user: differ[i], organization: organizationID}
-			}
+		for list := range slices.Chunk(differ, mailBatch) {
 			if err := s.each(ctx, list, rejudge); err != nil {
 				return err
 			}
-			differ = differ[len(list):]
 		}
 	}
 	return nil
+}
+
+// differing returns whose rows are not as they should be, of a page of members after a user,
+// how far the page reaches, and whether there is more.
+func (s *Service) differing(ctx context.Context, policy Policy, after string) (differ []pair, through string, more bool, err error) {
+	members, err := s.members.MembersAfter(ctx, s.db.Read(), policy.OrganizationID, after, comparePage)
+	if err != nil {
+		return nil, "", false, err
+	}
+	rows, err := s.rows.rowsAfter(ctx, policy.OrganizationID, after, comparePage)
+	if err != nil {
+		return nil, "", false, err
+	}
+	stored := make([]string, len(rows))
+	for i, r := range rows {
+		stored[i] = r.UserID
+	}
+	held := map[string]Held{}
+	if len(stored) > 0 {
+		if held, err = s.factors.FactorsOf(ctx, s.db.Read(), stored); err != nil {
+			return nil, "", false, err
+		}
+	}
+	lone, through, more := compare(members, stored, comparePage)
+	for _, userID := range lone {
+		differ = append(differ, pair{user: userID, organization: policy.OrganizationID})
+	}
+	now := s.now()
+	for _, r := range rows {
+		if !slices.Contains(differ, r.pair()) && !Judge(r, r.Override, policy, held[r.UserID], now).same(r) {
+			differ = append(differ, r.pair())
+		}
+	}
+	return differ, through, more, nil
 }
 
 // compare returns what only one of two pages of ids has, how far both reach, and whether

@@ -177,10 +177,16 @@ func TestCatchUp(t *testing.T) {
 			return err
 		})
 		h.enter(t, club, "member", all[700:1150]...)
+		h.change(t, func(ctx context.Context, tx bun.Tx) error { // somebody enrolled
+			_, err := tx.NewRaw("INSERT INTO identity_totp (user_id, secret, verified_at, created_at) VALUES (?, ?, ?, ?)", all[150], []byte{1}, h.now(), h.now()).Exec(ctx)
+			return err
+		})
+		h.expect(t, "somebody who enrolled, before", all[150], compliance.StatusPastDue, true)
 		report, err := h.Reconcile(t.Context())
-		if err != nil || report["reevaluated"] != 550 || h.rows(t, club) != 951 {
+		if err != nil || report["reevaluated"] != 551 || h.rows(t, club) != 951 {
 			t.Errorf("%v, %v, %d rows", report, err, h.rows(t, club))
 		}
+		h.expect(t, "somebody who enrolled", all[150], compliance.StatusCompliant, false)
 		h.expect(t, "somebody who left", all[0], compliance.StatusCompliant, false)
 		h.expect(t, "somebody who joined", all[1149], compliance.StatusPastDue, true)
 		if report, err := h.Reconcile(t.Context()); err != nil || report["reevaluated"] != 0 {

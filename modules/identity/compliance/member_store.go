@@ -43,8 +43,8 @@ const noID = "00000000-0000-0000-0000-000000000000"
 
 // memberStore reads and writes identity_mfa_members.
 type memberStore struct {
-	usersOf, due, outdated, remindable *database.Stmt
-	page                               *database.Stmt
+	usersOf, rowsOf, page     *database.Stmt
+	due, outdated, remindable *database.Stmt
 }
 
 // shownStatus is the status of a row m under a policy p, as [Row.Shown] has it. Its argument
@@ -59,6 +59,7 @@ func newMemberStore(db *database.DB) *memberStore {
 	)
 	return &memberStore{
 		usersOf: db.Prepare(`SELECT user_id FROM identity_mfa_members WHERE organization_id = ? AND user_id > ? ORDER BY user_id LIMIT ?`),
+		rowsOf:  db.Prepare(`SELECT ` + memberColumns + ` FROM identity_mfa_members m WHERE m.organization_id = ? AND m.user_id > ? ORDER BY m.user_id LIMIT ?`),
 		due: db.Prepare(`SELECT m.user_id, m.organization_id FROM identity_mfa_members m
 	WHERE m.status = 'in_grace' AND m.deadline_at <= ?` + next),
 		outdated: db.Prepare(`SELECT m.user_id, m.organization_id` + from + ` WHERE m.policy_version <> coalesce(p.version, 0)` + next),
@@ -176,6 +177,20 @@ func (s *memberStore) usersAfter(ctx context.Context, on bun.IDB, organizationID
 		return nil, fmt.Errorf("compliance: list members: %w", err)
 	}
 	return ids, nil
+}
+
+// rowsAfter returns up to limit rows of an organization, of the users above the given one.
+func (s *memberStore) rowsAfter(ctx context.Context, organizationID, after string, limit int) (list []Row, err error) {
+	err = s.rowsOf.Query(ctx, func(scan func(...any) error) error {
+		var r Row
+		err := scan(r.fields()...)
+		list = append(list, r)
+		return err
+	}, organizationID, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("compliance: list rows: %w", err)
+	}
+	return list, nil
 }
 
 // pairs reads a batch of rows that a job has something to do with.

@@ -18,6 +18,10 @@ const (
 	userSuspended = "compliance_suspended"
 )
 
+// clockSlack is how far the clock of another process may be ahead: a session may have been
+// begun there under a deadline that has not passed here.
+const clockSlack = 5 * time.Second
+
 // binding is what the rows of a user make of them.
 type binding struct {
 	// from is when they may do nothing but enroll a factor; the zero time is never.
@@ -80,7 +84,7 @@ func (s *Service) settle(ctx context.Context, b *batch) error {
 	var lifted []string
 	for _, userID := range b.ids {
 		free := !is[userID].binds(b.now) && (b.statuses[userID] != userSuspended || slices.Contains(restored, userID))
-		if free && (was[userID].binds(b.now) || slices.Contains(restored, userID)) {
+		if free && (was[userID].binds(b.now.Add(clockSlack)) || slices.Contains(restored, userID)) {
 			lifted = append(lifted, userID)
 		}
 	}
