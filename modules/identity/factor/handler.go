@@ -94,19 +94,19 @@ func (h handler) own() []httpx.Endpoint {
 			BodyExample: FactorPasswordBody{Password: examplePassword}, ResultExample: httpx.Empty{},
 		}, h.disable),
 		httpx.Op(httpx.Operation{
-			ID: "list-devices", Method: http.MethodGet, Path: devicesPath,
+			ID: "list-devices", Method: http.MethodGet, Path: devicesPath, ComplianceOnly: true,
 			Summary: "Remembered devices", Tag: tag,
 			Description:   "Lists the browsers that are not asked for a second factor for a while, newest first.",
 			ResultExample: exampleDevices(),
 		}, h.listDevices),
 		httpx.Op(httpx.Operation{
-			ID: "forget-device", Method: http.MethodDelete, Path: devicesPath + "/{id}", Errors: []int{http.StatusNotFound},
+			ID: "forget-device", Method: http.MethodDelete, Path: devicesPath + "/{id}", ComplianceOnly: true, Errors: []int{http.StatusNotFound},
 			Summary: "Device forgotten", Tag: tag,
 			Description:   "Has one of the browsers asked for a second factor again.",
 			ResultExample: httpx.Empty{},
 		}, h.forgetDevice),
 		httpx.Op(httpx.Operation{
-			ID: "forget-devices", Method: http.MethodDelete, Path: devicesPath,
+			ID: "forget-devices", Method: http.MethodDelete, Path: devicesPath, ComplianceOnly: true,
 			Summary: "Devices forgotten", Tag: tag,
 			Description:   "Has every browser asked for a second factor again.",
 			ResultExample: ForgottenDevices{Forgotten: 1},
