@@ -20,7 +20,7 @@ const (
 // pages declares the pages of verification and recovery.
 func (h handler) pages() []web.Page {
 	return []web.Page{
-		{Path: verifyPage, Get: h.showVerify, Post: h.doVerify, PostLimits: []string{limitVerify}},
+		{Path: verifyPage, Knows: true, Get: h.showVerify, Post: h.doVerify, PostLimits: []string{limitVerify}},
 		{Path: resetPage, Get: h.showReset, Post: h.doReset, PostLimits: []string{limitReset}},
 	}
 }
