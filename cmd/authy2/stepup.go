@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	_ sessions.Factors       = (*proofs)(nil)
+	_ sessions.Factors = (*proofs)(nil)
 )
 
 // wireStepUp has sessions know second factors, where there are any.

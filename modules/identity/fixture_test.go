@@ -40,7 +40,9 @@ const (
 	anotherPass = "violet harbour 7 tandem"
 )
 
-func lines() []migrate.Line { return []migrate.Line{{Name: "identity", FS: migrations.FS}, {Name: "identity_mfa", FS: identitymfa.FS}} }
+func lines() []migrate.Line {
+	return []migrate.Line{{Name: "identity", FS: migrations.FS}, {Name: "identity_mfa", FS: identitymfa.FS}}
+}
 
 // issuer is a small sessions module: it holds sessions in memory, asks the status gate and
 // records sign-ins like the real one, and hears what ends sessions.

@@ -30,26 +30,19 @@ const (
 	credentialPath = webauthnPath + "/credentials"
 )
 
-// Endpoints declares every operation of passkeys.
+// Endpoints declares every operation of passkeys. Without sessions nobody signs in.
 func (p *Passkeys) Endpoints() []httpx.Endpoint {
 	h := passkeyHandler{p}
+	all := h.own()
+	if p.issuer.Enabled() {
+		all = append(all, h.signIn()...)
+	}
+	return all
+}
+
+// signIn declares the operations that sign in.
+func (h passkeyHandler) signIn() []httpx.Endpoint {
 	return []httpx.Endpoint{
-		httpx.Op(httpx.Operation{
-			ID: "begin-passkey-registration", Method: http.MethodPost, Path: webauthnPath + "/register/begin", ComplianceOnly: true, Bare: true,
-			StepUp: httpx.StepUpNeeded, Limits: []string{limitPasskeyBegin}, Errors: []int{http.StatusConflict},
-			Summary: "Options for a new passkey", Tag: tag,
-			Description: "Gives what navigator.credentials.create() takes, after PublicKeyCredential.parseCreationOptionsFromJSON(): WebAuthn's own document, without an envelope. " +
-				"Its challenge is good for one answer within 300 seconds.",
-			ResultExample: exampleCreation(),
-		}, h.beginRegistration),
-		httpx.Op(httpx.Operation{
-			ID: "complete-passkey-registration", Method: http.MethodPost, Path: webauthnPath + "/register/complete", ComplianceOnly: true,
-			Limits: []string{limitPasskeyComplete}, Status: http.StatusCreated, Errors: []int{http.StatusConflict},
-			Summary: "Passkey added", Tag: tag,
-			Description: "Takes what the browser's toJSON() gives of the new passkey, as it is, and a name if there is one. The passkey is a second factor from then on, " +
-				"and signs in alone where the authenticator checks who uses it. Every other session of the user ends, and a mail tells them.",
-			BodyExample: exampleAttestation(), ResultExample: PasskeyResult{Credential: examplePasskey()},
-		}, h.register),
 		httpx.Op(httpx.Operation{
 			ID: "begin-passkey-login", Method: http.MethodPost, Path: webauthnPath + "/login/begin", Access: httpx.Public, Bare: true,
 			Limits: []string{limitPasskeyBegin}, Errors: []int{http.StatusUnauthorized},
@@ -67,6 +60,28 @@ func (p *Passkeys) Endpoints() []httpx.Endpoint {
 				"Whatever is wrong with the answer is 401, also a signature counter that did not rise.",
 			BodyExample: exampleAssertion(), ResultExample: exampleSignedIn(),
 		}, h.completeLogin),
+	}
+}
+
+// own declares what users do with their own passkeys.
+func (h passkeyHandler) own() []httpx.Endpoint {
+	return []httpx.Endpoint{
+		httpx.Op(httpx.Operation{
+			ID: "begin-passkey-registration", Method: http.MethodPost, Path: webauthnPath + "/register/begin", ComplianceOnly: true, Bare: true,
+			StepUp: httpx.StepUpNeeded, Limits: []string{limitPasskeyBegin}, Errors: []int{http.StatusConflict},
+			Summary: "Options for a new passkey", Tag: tag,
+			Description: "Gives what navigator.credentials.create() takes, after PublicKeyCredential.parseCreationOptionsFromJSON(): WebAuthn's own document, without an envelope. " +
+				"Its challenge is good for one answer within 300 seconds.",
+			ResultExample: exampleCreation(),
+		}, h.beginRegistration),
+		httpx.Op(httpx.Operation{
+			ID: "complete-passkey-registration", Method: http.MethodPost, Path: webauthnPath + "/register/complete", ComplianceOnly: true,
+			Limits: []string{limitPasskeyComplete}, Status: http.StatusCreated, Errors: []int{http.StatusConflict},
+			Summary: "Passkey added", Tag: tag,
+			Description: "Takes what the browser's toJSON() gives of the new passkey, as it is, and a name if there is one. The passkey is a second factor from then on, " +
+				"and signs in alone where the authenticator checks who uses it. Every other session of the user ends, and a mail tells them.",
+			BodyExample: exampleAttestation(), ResultExample: PasskeyResult{Credential: examplePasskey()},
+		}, h.register),
 		httpx.Op(httpx.Operation{
 			ID: "list-passkeys", Method: http.MethodGet, Path: credentialPath, ComplianceOnly: true,
 			Summary: "Your passkeys", Tag: tag,
