@@ -49,6 +49,9 @@ func (p *Passkeys) Register(ctx context.Context, who *authn.Principal, in Attest
 
 func (p *Passkeys) register(ctx context.Context, who *authn.Principal, in Attestation) (Passkey, error) {
 	parsed, err := in.parse()
+	if err == nil {
+		err = admit(parsed)
+	}
 	if err != nil {
 		return Passkey{}, ErrPasskey.Wrap(err)
 	}
