@@ -41,6 +41,10 @@ func (q quieter) Handle(ctx context.Context, r slog.Record) error {
 	return q.Handler.Handle(ctx, timely)
 }
 
+// hangUp is what the driver says of a connection that this process has closed itself, in
+// the middle of a wait. One that broke says how.
+const hangUp = "conn closed"
+
 // interrupted reports whether a names an error that is nothing but an interruption. River
 // gives errors as values or as their texts.
 func interrupted(a slog.Attr) bool {
@@ -50,7 +54,8 @@ func interrupted(a slog.Attr) bool {
 	if err, ok := a.Value.Any().(error); ok {
 		return errors.Is(err, context.Canceled)
 	}
-	return strings.HasSuffix(a.Value.String(), context.Canceled.Error()) // whatever stands before it
+	text := a.Value.String() // whatever stands before it
+	return strings.HasSuffix(text, context.Canceled.Error()) || strings.HasSuffix(text, hangUp)
 }
 
 // writable returns a with times beyond the year 9999, by which River means never, as

@@ -68,6 +68,7 @@ func TestInterruptionsAreNoFaults(t *testing.T) {
 		"an interruption as text":  {slog.LevelError, slog.String("err", "context canceled"), false},
 		"an interruption inside":   {slog.LevelError, slog.String("err", "timeout: context already done: context canceled"), false},
 		"an interruption as error": {slog.LevelError, slog.Any("error", fmt.Errorf("notify: %w", context.Canceled)), false},
+		"an own hang-up":           {slog.LevelError, slog.String("err", "conn closed"), false},
 		"a time-out":               {slog.LevelError, slog.Any("err", context.DeadlineExceeded), true},
 	} {
 		t.Run(name, func(t *testing.T) {
