@@ -23,6 +23,9 @@ type RememberedDevice struct {
 	ExpiresAt time.Time `json:"expires_at" doc:"When it is asked again."`
 }
 
+// maxDevices is how many devices of a user are remembered, the newest.
+const maxDevices = 20
+
 // remember notes the device of the request for a user, who is held and has just shown two
 // factors, and returns the token that the device keeps.
 func (s *Service) remember(ctx context.Context, tx bun.Tx, userID string, client authn.Client) (secret.String, error) {
@@ -83,7 +86,7 @@ func (s *Service) ForgetDevices(ctx context.Context, userID string) (n int64, er
 
 // deviceStore reads and writes identity_devices.
 type deviceStore struct {
-	insert, page, one, ofUser, prune, all *database.Stmt
+	insert, page, one, ofUser, trim, prune, all *database.Stmt
 }
 
 func newDeviceStore(db *database.DB) *deviceStore {
@@ -94,6 +97,8 @@ func newDeviceStore(db *database.DB) *deviceStore {
 	WHERE user_id = ? AND id < ? AND expires_at > ? ORDER BY id DESC LIMIT ?`),
 		one:    db.Prepare(`DELETE FROM identity_devices WHERE user_id = ? AND id = ?`),
 		ofUser: db.Prepare(`DELETE FROM identity_devices WHERE user_id = ?`),
+		trim: db.Prepare(`DELETE FROM identity_devices WHERE user_id = ? AND id <=
+	(SELECT id FROM identity_devices WHERE user_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)`),
 		prune: db.Prepare(`DELETE FROM identity_devices WHERE id IN
 	(SELECT id FROM identity_devices WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`),
 		all: db.Prepare(`DELETE FROM identity_devices`),
@@ -101,7 +106,10 @@ func newDeviceStore(db *database.DB) *deviceStore {
 }
 
 func (s *deviceStore) add(ctx context.Context, tx bun.Tx, userID string, d *RememberedDevice, hash []byte) error {
-	_, err := s.insert.In(tx).Exec(ctx, d.ID, userID, hash, d.UserAgent, d.IPAddress, d.ExpiresAt, d.CreatedAt)
+	if _, err := s.insert.In(tx).Exec(ctx, d.ID, userID, hash, d.UserAgent, d.IPAddress, d.ExpiresAt, d.CreatedAt); err != nil {
+		return err
+	}
+	_, err := s.trim.In(tx).Exec(ctx, userID, userID, maxDevices)
 	return err
 }
 

@@ -73,6 +73,29 @@ func TestRememberedDevices(t *testing.T) {
 }
 
 // Nothing is remembered where the operator does not want it.
+// TestNewestDevicesAreRemembered: one more than twenty has the oldest asked again.
+func TestNewestDevicesAreRemembered(t *testing.T) {
+	t.Parallel()
+	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
+		h := newHouse(t, b, func(s *setup) { s.days = 30 })
+		token := h.register(t, ann)
+		e := h.enroll(t, token)
+		var devices []string
+		for range 21 {
+			b.Clock.Advance(time.Minute)
+			r := h.verify(t, h.challenge(t, ann), h.code(e, 0), `,"remember_device":true`)
+			c := r.cookies["__Host-authy2_device"]
+			devices = append(devices, c.Name+"="+c.Value)
+		}
+		for i, cookie := range []string{devices[0], devices[1], devices[20]} {
+			r := h.want(t, 200, "POST", "/api/v1/auth/login", "", `{"email":"`+ann+`","password":"`+password+`"}`, "Cookie", cookie)
+			if asked := r.text(t, "token") == ""; asked != (i == 0) {
+				t.Errorf("device %d is asked: %t", i, asked)
+			}
+		}
+	})
+}
+
 func TestNoDeviceIsRemembered(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, platformtest.SQLite(t, lines()...))
