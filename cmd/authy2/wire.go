@@ -62,7 +62,7 @@ func wireIdentity(plan *kernel.Plan) fx.Option {
 				VerifiedEmail: verified,
 				EnforcedSSO:   authn.NoGate{},
 				SecondFactor:  second,
-				Compliance:    compliant,
+				Compliance:    compliant.SignInGate,
 			}
 		},
 		secondFactor(plan),

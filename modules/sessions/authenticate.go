@@ -84,7 +84,7 @@ func (s *Service) fromValue(ctx context.Context, h hash, k string, now time.Time
 	if !s.log.Fresh() {
 		return s.fromRow(ctx, h, now, seen{idle: v.Idle})
 	}
-	if s.stale(p, stamp) {
+	if s.stale(p, stamp) || readWithLimits(v.Payload) != s.limits {
 		return s.refill(ctx, h, k, now, v)
 	}
 	p.ExpiresAt, p.AbsoluteExpiresAt = v.Deadline, v.Cap
@@ -248,7 +248,7 @@ func (s *Service) await(ctx context.Context, h hash, k string) (*found, error) {
 		case state == cache.Live:
 			f := new(found)
 			stamp, sid, err := decode(v.Payload, &f.principal)
-			if err != nil || !s.log.Fresh() || s.stale(&f.principal, stamp) {
+			if err != nil || !s.log.Fresh() || s.stale(&f.principal, stamp) || readWithLimits(v.Payload) != s.limits {
 				return nil, nil //nolint:nilnil // as above
 			}
 			f.sid, f.stamp = sid, stamp

@@ -28,6 +28,9 @@ const (
 	flagComplianceOnly = 1 << 0
 	flagEmailVerified  = 1 << 1
 	flagSecondFactor   = 1 << 2
+	// flagLimits marks what was read where organizations limit users. Where they do not, it
+	// says nothing of their deadlines, and the other way round.
+	flagLimits = 1 << 3
 
 	maxMethods = 16
 )
@@ -84,6 +87,10 @@ func encode(p *authn.Principal, stamp invalidation.Position) ([]byte, error) {
 	b = appendText(b, a.ETag)
 	return append(b, a.Profile...), nil
 }
+
+// readWithLimits reports whether a payload that was decoded was read where organizations
+// limit users.
+func readWithLimits(payload []byte) bool { return payload[1]&flagLimits != 0 }
 
 // unixMilli is the instant in milliseconds, rounded down: a deadline is kept no later than
 // it is. The zero time is 0.

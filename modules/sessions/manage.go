@@ -85,6 +85,7 @@ func (s *Service) List(ctx context.Context, p *authn.Principal, before string, l
 		if r.ID == p.SessionID {
 			r.ExpiresAt = p.ExpiresAt
 		}
+		r.ComplianceOnly = r.ComplianceOnly && s.limits
 		if now.Before(r.ExpiresAt) {
 			list = append(list, view(r, p.SessionID, p.ComplianceOnly))
 		}

@@ -68,6 +68,8 @@ type Service struct {
 	standings   Standings
 	compliance  Compliance
 	factors     Factors
+	// limits is false where nobody limits users: what a session was begun as says nothing then.
+	limits bool
 
 	tombs    tombs
 	activity *writeBack
@@ -88,7 +90,9 @@ func New(config Config, p Parts) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, unlimited := p.Gates.Compliance.(authn.NoGate)
 	s := &Service{
+		limits: !unlimited,
 		config: config, db: p.DB, store: newStore(p.DB, p.Invalidation), log: p.Invalidation, clock: p.Clock, ids: p.IDs,
 		tokens: p.Tokens, bus: p.Bus, guard: p.Guard, logger: p.Logger,
 		credentials: p.Credentials, accounts: p.Accounts, gates: p.Gates, standings: p.Standings,

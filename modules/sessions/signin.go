@@ -81,7 +81,7 @@ func (s *Service) issue(ctx context.Context, tx bun.Tx, a authn.Attempt, v verdi
 		return nil, fmt.Errorf("sessions: standing of a user: %w", err)
 	}
 	idle, end := r.bound(standing.Limits)
-	snap := &snapshot{sid: sid, stamp: stamp, idle: idle, principal: authn.Principal{
+	snap := &snapshot{sid: sid, stamp: stamp, idle: idle, limits: s.limits, principal: authn.Principal{
 		SessionID: r.ID, UserID: r.UserID, AuthMethods: a.Methods, AuthenticatedAt: now,
 		ExpiresAt: deadline(now, idle, end), AbsoluteExpiresAt: end,
 		ComplianceOnly: restricted(v.restricted, a.Account.Status), Account: a.Account,

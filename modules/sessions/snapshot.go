@@ -19,11 +19,16 @@ type snapshot struct {
 	sid       sessionID
 	stamp     invalidation.Position
 	idle      time.Duration
+	// limits is true where organizations limit users.
+	limits bool
 }
 
 // value returns the snapshot as the cache keeps it.
 func (s *snapshot) value() (cache.Value, error) {
 	payload, err := encode(&s.principal, s.stamp)
+	if err == nil && s.limits {
+		payload[1] |= flagLimits
+	}
 	return cache.Value{
 		Idle: s.idle, Cap: s.principal.AbsoluteExpiresAt, Deadline: s.principal.ExpiresAt, Payload: payload,
 	}, err
@@ -79,11 +84,11 @@ func (s *Service) read(ctx context.Context, h hash, now time.Time, proof seen) (
 		return nil, apperr.ErrInvalidToken
 	}
 	return &snapshot{
-		sid: sid, stamp: stamp, idle: idle,
+		sid: sid, stamp: stamp, idle: idle, limits: s.limits,
 		principal: authn.Principal{
 			SessionID: r.ID, UserID: r.UserID, AuthMethods: methodsOf(r.AuthMethods),
 			AuthenticatedAt: r.AuthAt, ExpiresAt: deadline(now, idle, end), AbsoluteExpiresAt: end,
-			ComplianceOnly: restricted(r.ComplianceOnly, account.Status), Account: account,
+			ComplianceOnly: restricted(r.ComplianceOnly && s.limits, account.Status), Account: account,
 		},
 	}, nil
 }
