@@ -51,7 +51,7 @@ func (h handler) verifyEnrollment(ctx context.Context, in *enrollmentInput) (*ht
 
 type codeInput struct{ Body CodeBody }
 
-func (h handler) verify(ctx context.Context, in *codeInput) (*httpx.Reply[FactorSignedIn], error) {
+func (h handler) verify(ctx context.Context, in *codeInput) (*httpx.Reply[CompletedSignIn], error) {
 	token, err := challengeToken(ctx, in.Body.MFAToken)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (h handler) verify(ctx context.Context, in *codeInput) (*httpx.Reply[Factor
 
 // signedIn answers a sign-in that was completed: the browser keeps the session and, where it
 // is remembered, the device, and forgets the challenge.
-func (s *Service) signedIn(ctx context.Context, done SignedIn) (*httpx.Reply[FactorSignedIn], error) {
+func (s *Service) signedIn(ctx context.Context, done SignedIn) (*httpx.Reply[CompletedSignIn], error) {
 	data, err := completed(ctx, s.standings, done.Session)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (h handler) status(ctx context.Context, _ *noInput) (*httpx.Reply[Status], 
 	return httpx.OK(status), nil
 }
 
-type passwordInput struct{ Body FactorPasswordBody }
+type passwordInput struct{ Body OwnPassword }
 
 func (h handler) regenerate(ctx context.Context, in *passwordInput) (*httpx.Reply[BackupCodes], error) {
 	p, ok := authn.PrincipalFrom(ctx)

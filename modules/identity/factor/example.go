@@ -8,7 +8,7 @@ const (
 	exampleProfile = `{"id":"0192f0c1-7d3e-7a4b-9f6e-2b1c8d5e4a30","email":"bob@acme-corp.com","email_verified":true,` +
 		`"full_name":"Bob Builder","avatar_url":null,"status":"active","last_login_at":"2026-11-24T09:00:00Z",` +
 		`"last_login_ip":"203.0.113.7","created_at":"2026-11-01T08:00:00Z","updated_at":"2026-11-20T12:30:00Z"}`
-	exampleSecret   = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+	exampleSecret   = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP" //nolint:gosec // it opens nothing
 	exampleCode     = "287082"
 	examplePassword = "UserPass123!"
 	exampleToken    = "Zm9yIHRoZSBkb2N1bWVudCBvbmx5LCBub3QgYSB0b2s" //nolint:gosec // it opens nothing
@@ -32,8 +32,8 @@ func exampleEnrollment() TOTPEnrollment {
 	}
 }
 
-func exampleSignedIn() FactorSignedIn {
-	return FactorSignedIn{ //nolint:gosec // an example is no credential
+func exampleSignedIn() CompletedSignIn {
+	return CompletedSignIn{ //nolint:gosec // an example is no credential
 		User: []byte(exampleProfile), Token: "kT4vWcYx0qUe2mZr8sBn6dHf1jLpAoGi3yXt5wRuEzQ", ExpiresAt: exampleTime(15),
 		Compliance: FactorStanding{OverallStatus: "compliant", MissingMethods: []string{}, Orgs: []OrganizationStanding{}},
 	}

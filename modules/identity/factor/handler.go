@@ -85,13 +85,13 @@ func (h handler) own() []httpx.Endpoint {
 			ID: "regenerate-backup-codes", Method: http.MethodPost, Path: totpPath + "/regenerate-backup-codes", StepUp: httpx.StepUpOrPassword, Limits: []string{limitFactors},
 			Summary: "Recovery codes replaced", Tag: tag,
 			Description: "Makes ten new recovery codes, shown once. Those from before are void. Users without an authenticator app have none.",
-			BodyExample: FactorPasswordBody{Password: examplePassword}, ResultExample: BackupCodes{Codes: exampleCodes()},
+			BodyExample: OwnPassword{Password: examplePassword}, ResultExample: BackupCodes{Codes: exampleCodes()},
 		}, h.regenerate),
 		httpx.Op(httpx.Operation{
 			ID: "disable-totp", Method: http.MethodDelete, Path: totpPath + "/disable", StepUp: httpx.StepUpOrPassword, Limits: []string{limitFactors},
 			Summary: "Authenticator app removed", Tag: tag,
 			Description: "Gives the authenticator app and its recovery codes up. Every other session of the user ends.",
-			BodyExample: FactorPasswordBody{Password: examplePassword}, ResultExample: httpx.Empty{},
+			BodyExample: OwnPassword{Password: examplePassword}, ResultExample: httpx.Empty{},
 		}, h.disable),
 		httpx.Op(httpx.Operation{
 			ID: "list-devices", Method: http.MethodGet, Path: devicesPath, ComplianceOnly: true,
@@ -138,8 +138,8 @@ type CodeBody struct {
 	Timestamp httpx.Optional[int64] `json:"client_timestamp,omitzero" doc:"Ignored: only the server's clock counts."`
 }
 
-// FactorPasswordBody is the password of a user who changes their second factors.
-type FactorPasswordBody struct {
+// OwnPassword is the password of a user who changes their second factors.
+type OwnPassword struct {
 	Password string `json:"password" format:"password" minLength:"1" maxLength:"1024"`
 }
 
@@ -148,8 +148,8 @@ type BackupCodes struct {
 	Codes []string `json:"backup_codes" nullable:"false"`
 }
 
-// FactorUser describes the user in answers; identity writes it.
-type FactorUser struct {
+// ProvenUser describes the user in answers; identity writes it.
+type ProvenUser struct {
 	ID            string     `json:"id" format:"uuid"`
 	Email         string     `json:"email" format:"idn-email"`
 	EmailVerified bool       `json:"email_verified"`
@@ -162,9 +162,9 @@ type FactorUser struct {
 	UpdatedAt     time.Time  `json:"updated_at"`
 }
 
-// FactorSignedIn is the session of a sign-in that a second factor completed.
-type FactorSignedIn struct {
-	User       httpx.RawObject[FactorUser] `json:"user"`
+// CompletedSignIn is the session of a sign-in that a second factor completed.
+type CompletedSignIn struct {
+	User       httpx.RawObject[ProvenUser] `json:"user"`
 	Token      string                      `json:"token" doc:"The session's token, shown once: send it as Authorization: Bearer."`
 	ExpiresAt  time.Time                   `json:"expires_at" doc:"When the session ends if no request follows."`
 	Compliance FactorStanding              `json:"mfa_compliance" doc:"What the user's organizations ask of their second factors."`

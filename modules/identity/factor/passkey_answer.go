@@ -57,7 +57,7 @@ func (h passkeyHandler) beginLogin(ctx context.Context, in *beginLoginInput) (*h
 
 type assertionInput struct{ Body Assertion }
 
-func (h passkeyHandler) completeLogin(ctx context.Context, in *assertionInput) (*httpx.Reply[FactorSignedIn], error) {
+func (h passkeyHandler) completeLogin(ctx context.Context, in *assertionInput) (*httpx.Reply[CompletedSignIn], error) {
 	session, err := h.passkeys.CompleteLogin(ctx, in.Body, func() (secret.String, error) { return challengeToken(ctx, in.Body.MFAToken) })
 	if err != nil {
 		return nil, err

@@ -40,9 +40,9 @@ func (NoStandings) StandingOf(context.Context, string, []authn.Affiliation) (Fac
 }
 
 // completed is the answer of a sign-in that a second factor completed.
-func completed(ctx context.Context, standings Standings, session *authn.IssuedSession) (FactorSignedIn, error) {
+func completed(ctx context.Context, standings Standings, session *authn.IssuedSession) (CompletedSignIn, error) {
 	standing, err := standings.StandingOf(ctx, session.Account.UserID, session.Affiliations)
-	return FactorSignedIn{
+	return CompletedSignIn{
 		User: session.Account.Profile, Token: session.Token.Reveal(), ExpiresAt: session.ExpiresAt,
 		Compliance: standing, NeedsEnrollment: session.ComplianceOnly,
 	}, err
