@@ -259,16 +259,16 @@ func TestRecoveryCodes(t *testing.T) {
 		u := first.Register(t)
 		a := enrollApp(t, first, u.Token)
 		sys.Secret(a.codes...)
-		recover := func(code string) *harness.Answer {
+		open := func(code string) *harness.Answer {
 			return last.Do(t, secondStep(t, first, u, code, map[string]any{"is_backup_code": true}))
 		}
 		lettered := slices.IndexFunc(a.codes, func(c string) bool { return strings.ToLower(c) != c })
 		for _, wrong := range []string{strings.ToLower(a.codes[lettered]), "0000000000000000", a.codes[0][:15], a.codes[0] + "0", " " + a.codes[0], a.code(t, 0)} {
-			recover(wrong).WantError(t, http.StatusUnauthorized, "AUTHENTICATION_ERROR")
+			open(wrong).WantError(t, http.StatusUnauthorized, "AUTHENTICATION_ERROR")
 		}
-		token := recover(a.codes[0]).Want(t, http.StatusOK).Text("data", "token")
+		token := open(a.codes[0]).Want(t, http.StatusOK).Text("data", "token")
 		wantStatus(t, sys, token, true, 9)
-		recover(a.codes[0]).WantError(t, http.StatusUnauthorized, "AUTHENTICATION_ERROR")
+		open(a.codes[0]).WantError(t, http.StatusUnauthorized, "AUTHENTICATION_ERROR")
 		if m := sys.AwaitMail(t, "identity.recovery_code_used", u.Email, 1); !strings.Contains(m.Text, "9 codes are left") {
 			t.Errorf("the mail says\n%s", m.Text)
 		}
@@ -282,10 +282,10 @@ func TestRecoveryCodes(t *testing.T) {
 		if len(list) != 10 {
 			t.Fatalf("%d new codes", len(list))
 		}
-		recover(a.codes[1]).WantError(t, http.StatusUnauthorized, "AUTHENTICATION_ERROR")
+		open(a.codes[1]).WantError(t, http.StatusUnauthorized, "AUTHENTICATION_ERROR")
 		fresh, _ := list[9].(string)
 		sys.Secret(fresh)
-		recover(fresh).Want(t, http.StatusOK)
+		open(fresh).Want(t, http.StatusOK)
 		wantStatus(t, sys, token, true, 9)
 		noSecretAtRest(t, sys)
 	})

@@ -85,10 +85,10 @@ func TestSignInsWaitForAWhile(t *testing.T) {
 
 		// So it is with passkeys.
 		v := first.Register(t)
-		p, made := first.NewPasskey(t, v.Token)
+		_, made := first.NewPasskey(t, v.Token)
 		sys.Exec(t, later)
 		first.Do(t, made).WantError(t, http.StatusUnauthorized, "AUTHENTICATION_ERROR")
-		p = first.AddPasskey(t, v.Token)
+		p := first.AddPasskey(t, v.Token)
 		in := first.PasskeyLogin(t, p)
 		sys.Exec(t, later)
 		first.Do(t, in).WantError(t, http.StatusUnauthorized, "AUTHENTICATION_ERROR")
@@ -115,7 +115,7 @@ func TestRecoveryNeverSkipsTheSecondFactor(t *testing.T) {
 			u.Token = first.Login(t, u)
 			return u
 		}
-		recover := func(u *harness.User) {
+		regain := func(u *harness.User) {
 			t.Helper()
 			before := len(sys.Mails(t, resetMail, u.Email))
 			last.Do(t, forgot(u.Email)).Want(t, http.StatusOK)
@@ -130,7 +130,7 @@ func TestRecoveryNeverSkipsTheSecondFactor(t *testing.T) {
 		in := last.Do(t, secondStep(t, first, u, a.codes[0], map[string]any{"is_backup_code": true, "remember_device": true})).Want(t, http.StatusOK)
 		device := map[string]string{"Cookie": deviceCookie(t, in)}
 		waiting := asked(t, first, u)
-		recover(&u)
+		regain(&u)
 		for _, s := range sys.Servers {
 			s.Do(t, harness.Me(u.Token)).Want(t, http.StatusUnauthorized)
 			s.Do(t, harness.Me(in.Text("data", "token"))).Want(t, http.StatusUnauthorized)
@@ -155,7 +155,7 @@ func TestRecoveryNeverSkipsTheSecondFactor(t *testing.T) {
 		// Passkeys are a second factor like any other.
 		v := proven()
 		p := first.AddPasskey(t, v.Token)
-		recover(&v)
+		regain(&v)
 		mark := asked(t, last, v)
 		first.Do(t, guess(mark, "000000")).WantError(t, http.StatusUnauthorized, "AUTHENTICATION_ERROR")
 		call := first.PasskeyLogin(t, p)

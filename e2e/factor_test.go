@@ -2,7 +2,7 @@ package e2e_test
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // RFC 4226 is defined on SHA-1
+	"crypto/sha1"
 	"encoding/base32"
 	"encoding/binary"
 	"fmt"

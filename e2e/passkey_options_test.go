@@ -54,10 +54,10 @@ func TestPasskeyOptionsTellNothing(t *testing.T) {
 		}
 		u, owner := sys.NewUser(), sys.First().Register(t)
 		sys.First().AddPasskey(t, owner.Token)
-		real, _ := ask(owner.Email)
+		known, _ := ask(owner.Email)
 		none, _ := ask(u.Email)
-		if real != none {
-			t.Errorf("with a passkey the form is %q, without an account %q", real, none)
+		if known != none {
+			t.Errorf("with a passkey the form is %q, without an account %q", known, none)
 		}
 		of := stays("nobody", u.Email, "")
 		a := sys.First().Do(t, harness.Call{Path: registerPath, Body: u.Registration()}).Want(t, http.StatusCreated)

@@ -72,10 +72,10 @@ func passkeyProbes(all map[string]probe) map[string]probe {
 // sign-in that nobody began is continued by nobody.
 func passkeyOfAnother(t *testing.T, m *matrix) {
 	u, v := m.s.Register(t), m.s.Register(t)
-	mine, call := m.s.NewPasskey(t, u.Token)
+	_, call := m.s.NewPasskey(t, u.Token)
 	call.Token = v.Token
 	m.s.Do(t, call).WantError(t, http.StatusUnauthorized, "AUTHENTICATION_ERROR")
-	mine = m.s.AddPasskey(t, u.Token)
+	mine := m.s.AddPasskey(t, u.Token)
 	theirs := m.s.AddPasskey(t, v.Token)
 	w := m.s.Do(t, m.s.PasskeyLogin(t, theirs)).Want(t, http.StatusOK).Text("data", "token")
 	for _, id := range []string{mine.ID, "AAAA", "%00", strings.Repeat("x", 200)} {

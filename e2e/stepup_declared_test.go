@@ -27,7 +27,7 @@ type prover struct {
 }
 
 // provers are the kinds of users, by what they prove with.
-var provers = map[string]func(t *testing.T, s *harness.Server) *prover{ //nolint:gochecknoglobals // a table
+var provers = map[string]func(t *testing.T, s *harness.Server) *prover{
 	"password": func(t *testing.T, s *harness.Server) *prover {
 		t.Helper()
 		p := &prover{User: s.Register(t)}
@@ -62,7 +62,7 @@ var provers = map[string]func(t *testing.T, s *harness.Server) *prover{ //nolint
 }
 
 // guarded makes the requests that ask for a recent proof; nil for users who cannot make them.
-var guarded = map[string]func(t *testing.T, sys *harness.System, kind string, p *prover) *harness.Call{ //nolint:gochecknoglobals // a table
+var guarded = map[string]func(t *testing.T, sys *harness.System, kind string, p *prover) *harness.Call{
 	"DELETE /api/v1/users/me": func(_ *testing.T, _ *harness.System, _ string, p *prover) *harness.Call {
 		call := deleteMe(p.User)
 		return &call
@@ -119,7 +119,7 @@ func totpChange(method, path string) func(*testing.T, *harness.System, string, *
 
 // owners are requests that make an owner, which comes to a transfer of the organization:
 // their operations ask for a recent proof when they do that, and not otherwise.
-var owners = map[string]func(o harness.Organization, p *prover, member, other harness.User) harness.Call{ //nolint:gochecknoglobals // a table
+var owners = map[string]func(o harness.Organization, p *prover, member, other harness.User) harness.Call{
 	"adding an owner": func(o harness.Organization, p *prover, _, other harness.User) harness.Call {
 		return harness.AddMember(p.Token, o, other.Email, "owner")
 	},

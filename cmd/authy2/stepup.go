@@ -13,9 +13,7 @@ import (
 	"github.com/authy2/backend/platform/kernel"
 )
 
-var (
-	_ sessions.Factors = (*proofs)(nil)
-)
+var _ sessions.Factors = (*proofs)(nil)
 
 // wireStepUp has sessions know second factors, where there are any.
 func wireStepUp(plan *kernel.Plan) fx.Option {

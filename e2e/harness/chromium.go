@@ -52,7 +52,7 @@ func StartBrowser(t testing.TB) *Browser {
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
-	profile, err := os.MkdirTemp("", "authy2-chromium-")
+	profile, err := os.MkdirTemp("", "authy2-chromium-") //nolint:usetesting // what a browser that ends still writes fails no test
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,10 @@ import (
 // WebAuthnPath is where passkeys live.
 const WebAuthnPath = "/api/v1/auth/webauthn"
 
-// bare are the operations that answer a success without the envelope.
-var bare = []string{WebAuthnPath + "/register/begin", WebAuthnPath + "/login/begin"}
+// bare says whether the operations at path answer a success without the envelope.
+func bare(path string) bool {
+	return path == WebAuthnPath+"/register/begin" || path == WebAuthnPath+"/login/begin"
+}
 
 // Passkey is a passkey in software (WebAuthn, ES256), on the pages of one server.
 type Passkey struct {

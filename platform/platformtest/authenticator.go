@@ -202,7 +202,7 @@ func (a *Authenticator) data(c *Credential, flags byte, lies Lies, credential []
 		flags |= FlagUserVerified
 	}
 	flags = flags&^lies.Clear | lies.Set
-	count := uint32(int64(c.Count) + lies.Count) //nolint:gosec // tests count to a few
+	count := uint32(int64(c.Count) + lies.Count)
 	hash := sha256.Sum256([]byte(or(lies.RPID, c.RPID)))
 	data := append(hash[:], flags, byte(count>>24), byte(count>>16), byte(count>>8), byte(count))
 	return append(data, credential...)

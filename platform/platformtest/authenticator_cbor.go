@@ -15,13 +15,13 @@ func cborHead(major byte, n uint64) []byte {
 	case n < 1<<8:
 		return []byte{major<<5 | 24, byte(n)}
 	default:
-		return []byte{major<<5 | 25, byte(n >> 8), byte(n)} //nolint:gosec // nothing here is longer than 65535
+		return []byte{major<<5 | 25, byte(n >> 8), byte(n)} // nothing here is longer than 65535
 	}
 }
 
 func cborInt(n int64) []byte {
 	if n < 0 {
-		return cborHead(1, uint64(-1-n)) //nolint:gosec // it is not negative
+		return cborHead(1, uint64(-1-n))
 	}
 	return cborHead(0, uint64(n))
 }

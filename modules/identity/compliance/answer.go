@@ -88,9 +88,7 @@ func (h handler) setOverride(ctx context.Context, in *overrideInput) (*httpx.Rep
 	if !ok {
 		return nil, errNoPrincipal
 	}
-	b := in.Body
-	o, err := h.service.SetOverride(ctx, p.UserID, in.ID.String(), in.UserID.String(),
-		Override{Mode: b.Mode, ForceTOTP: b.ForceTOTP, ForceWebAuthn: b.ForceWebAuthn})
+	o, err := h.service.SetOverride(ctx, p.UserID, in.ID.String(), in.UserID.String(), Override(in.Body))
 	if err != nil {
 		return nil, err
 	}

@@ -152,7 +152,7 @@ func TestManyCallersOneCode(t *testing.T) {
 	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
 		h := newHouse(t, b)
 		e := h.enroll(t, h.register(t, ann))
-		race := func(what string, code string, more ...string) {
+		race := func(what, code string, more ...string) {
 			t.Helper()
 			challenges := make([]string, callers)
 			for i := range challenges {

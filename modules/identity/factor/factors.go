@@ -2,7 +2,6 @@ package factor
 
 import (
 	"context"
-	"time"
 
 	"github.com/uptrace/bun"
 
@@ -70,7 +69,7 @@ func (f *Factors) at(ctx context.Context, on bun.IDB, userID string, device secr
 	}
 	var h Held
 	var totp, devices int64
-	var now time.Time = database.Canonical(f.clock.Now())
+	now := database.Canonical(f.clock.Now())
 	err := f.ofUser.On(on).QueryRow(ctx, userID, userID, userID, userID, hash, now).Scan(&totp, &h.Passkeys, &h.RecoveryCodes, &devices)
 	h.TOTP, h.remembered = totp > 0, devices > 0
 	return h, err

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // RFC 4226 is defined on SHA-1
+	"crypto/sha1"
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/json"
@@ -289,7 +289,7 @@ func (h *house) facts(action string, success bool) (n int) {
 			n++
 		}
 	}
-	return int(n)
+	return n
 }
 
 // reply is an answer of the edge.

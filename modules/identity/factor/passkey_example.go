@@ -3,8 +3,8 @@ package factor
 // The examples of passkeys. They open nothing.
 
 const (
-	exampleCredentialID = "3vW8pXh0S0m2bq1uE2YkZg"
-	exampleChallenge    = "Y2hhbGxlbmdlIG9mIHRoZSBkb2N1bWVudCwgbm9uZQ0" //nolint:gosec // it opens nothing
+	exampleCredentialID = "3vW8pXh0S0m2bq1uE2YkZg" //nolint:gosec // it opens nothing
+	exampleChallenge    = "Y2hhbGxlbmdlIG9mIHRoZSBkb2N1bWVudCwgbm9uZQ0"
 )
 
 func examplePasskey() Passkey {

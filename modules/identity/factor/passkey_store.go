@@ -40,7 +40,7 @@ func (r *passkeyRow) library() webauthn.Credential {
 	c := webauthn.Credential{
 		ID: r.CredentialID, PublicKey: r.Credential.PublicKey,
 		Flags:         webauthn.NewCredentialFlags(protocol.AuthenticatorFlags(r.Credential.Flags)),
-		Authenticator: webauthn.Authenticator{AAGUID: r.Credential.AAGUID, SignCount: uint32(r.SignCount)}, //nolint:gosec // it was one
+		Authenticator: webauthn.Authenticator{AAGUID: r.Credential.AAGUID, SignCount: uint32(r.SignCount)},
 	}
 	for _, t := range r.Credential.Transports {
 		c.Transport = append(c.Transport, protocol.AuthenticatorTransport(t))
@@ -61,7 +61,7 @@ func (r *passkeyRow) shown() Passkey {
 	return shown
 }
 
-const passkeyColumns = `id, user_id, credential_id, credential, sign_count, name, last_used_at, created_at`
+const passkeyColumns = `id, user_id, credential_id, credential, sign_count, name, last_used_at, created_at` //nolint:gosec // they are names of columns
 
 // passkeyStore reads and writes identity_passkeys, and takes ceremonies. It returns
 // sql.ErrNoRows for what there is not.
