@@ -95,12 +95,15 @@ func (d *Directory) Account(ctx context.Context, userID string) (authn.Account, 
 }
 
 // account is what others are told of a user: nothing of what was set up while there was more
-// of the system.
+// of the system. Whom organizations had suspended is active where nobody could lift it.
 func (d *Directory) account(r *userRow) (authn.Account, error) {
-	a, err := r.account()
-	a.SecondFactor = a.SecondFactor && d.extent.SecondFactors
+	told := *r
+	told.SecondFactor = told.SecondFactor && d.extent.SecondFactors
 	if !d.extent.Policies {
-		a.RestrictedFrom = time.Time{}
+		told.RestrictedFrom = time.Time{}
+		if told.Status == StatusComplianceSuspended {
+			told.Status = StatusActive
+		}
 	}
-	return a, err
+	return told.account()
 }
