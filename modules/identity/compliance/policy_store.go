@@ -15,7 +15,7 @@ import (
 type policyStore struct {
 	postgres             bool
 	one, write, forget   *database.Stmt
-	notify, every        *database.Stmt
+	notify, every, lone  *database.Stmt
 	holdAlone, holdShare *database.Stmt
 }
 
@@ -29,9 +29,12 @@ func newPolicyStore(db *database.DB) *policyStore {
 	ON CONFLICT (organization_id) DO UPDATE SET mode = excluded.mode, grace_days = excluded.grace_days, notify_days = excluded.notify_days,
 	version = excluded.version, updated_at = excluded.updated_at,
 	required_since = CASE WHEN identity_mfa_policies.mode = excluded.mode THEN identity_mfa_policies.required_since ELSE excluded.required_since END`),
-		forget:    db.Prepare(`DELETE FROM identity_mfa_policies WHERE organization_id = ?`),
-		notify:    db.Prepare(`SELECT DISTINCT notify_days FROM identity_mfa_policies ORDER BY notify_days`),
-		every:     db.Prepare(`SELECT ` + policyColumns + ` FROM identity_mfa_policies WHERE organization_id > ? ORDER BY organization_id LIMIT ?`),
+		forget: db.Prepare(`DELETE FROM identity_mfa_policies WHERE organization_id = ?`),
+		notify: db.Prepare(`SELECT DISTINCT notify_days FROM identity_mfa_policies ORDER BY notify_days`),
+		every:  db.Prepare(`SELECT ` + policyColumns + ` FROM identity_mfa_policies WHERE organization_id > ? ORDER BY organization_id LIMIT ?`),
+		lone: db.Prepare(`SELECT DISTINCT m.organization_id FROM identity_mfa_members m
+	WHERE m.organization_id > ? AND NOT EXISTS (SELECT 1 FROM identity_mfa_policies p WHERE p.organization_id = m.organization_id)
+	ORDER BY m.organization_id LIMIT ?`),
 		holdAlone: db.Prepare(`SELECT pg_advisory_xact_lock(?)`),
 		holdShare: db.Prepare(`SELECT pg_advisory_xact_lock_shared(?)`),
 	}
@@ -126,6 +129,23 @@ func (s *policyStore) after(ctx context.Context, organizationID string, limit in
 	}, organizationID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("compliance: list policies: %w", err)
+	}
+	return list, nil
+}
+
+// without returns up to limit organizations above the given one that have no policy, but rows
+// of members.
+func (s *policyStore) without(ctx context.Context, organizationID string, limit int) (list []Policy, err error) {
+	err = s.lone.Query(ctx, func(scan func(...any) error) error {
+		var found string
+		if err := scan(&found); err != nil {
+			return err
+		}
+		list = append(list, DefaultPolicy(found))
+		return nil
+	}, organizationID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("compliance: list organizations without a policy: %w", err)
 	}
 	return list, nil
 }

@@ -17,20 +17,32 @@ const (
 	comparePage = 500
 )
 
-// Reconcile compares the members of every organization that has a policy, and their factors,
-// with their rows, and judges those who would be judged otherwise: nobody said who joined, who
-// left and who enrolled while this was switched off.
+// Reconcile compares the members of every organization that has a policy, or asks members for
+// factors without one, and their factors, with their rows, and judges those who would be judged
+// otherwise: nobody said who joined, who left and who enrolled while this was switched off.
 func (s *Service) Reconcile(ctx context.Context) (jobs.Report, error) {
 	report := jobs.Report{"reevaluated": 0}
-	for after := noID; ; {
-		policies, err := s.policies.after(ctx, after, walkBatch)
-		if err != nil || len(policies) == 0 {
+	for _, list := range []policyPages{s.policies.after, s.policies.without} {
+		if err := s.reconcileAll(ctx, list, report); err != nil {
 			return report, err
+		}
+	}
+	return report, nil
+}
+
+// policyPages returns a page of policies in the order of their organizations, after one of them.
+type policyPages func(ctx context.Context, organizationID string, limit int) ([]Policy, error)
+
+func (s *Service) reconcileAll(ctx context.Context, list policyPages, report jobs.Report) error {
+	for after := noID; ; {
+		policies, err := list(ctx, after, walkBatch)
+		if err != nil || len(policies) == 0 {
+			return err
 		}
 		for _, p := range policies {
 			after = p.OrganizationID
 			if err := s.reconcile(ctx, p, report); err != nil {
-				return report, err
+				return err
 			}
 		}
 	}
@@ -79,6 +91,9 @@ func (s *Service) differing(ctx context.Context, policy Policy, after string) (d
 	}
 	lone, through, more := compare(members, stored, comparePage)
 	for _, userID := range lone {
+		if policy.Version == 0 && !slices.Contains(stored, userID) {
+			continue // of whom nothing is asked there is no row
+		}
 		differ = append(differ, pair{user: userID, organization: policy.OrganizationID})
 	}
 	now := s.now()
