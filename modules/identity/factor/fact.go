@@ -2,10 +2,13 @@ package factor
 
 import (
 	"context"
+	"log/slog"
+	"slices"
 
 	"github.com/uptrace/bun"
 
 	"github.com/authy2/backend/platform/apperr"
+	"github.com/authy2/backend/platform/database"
 	"github.com/authy2/backend/platform/events"
 )
 
@@ -47,22 +50,36 @@ func about(action, userID string) events.Fact {
 	return events.Fact{Action: action, ActorID: userID, ResourceType: "user", ResourceID: userID, Success: true}
 }
 
+// trail is where facts of this package are published.
+type trail struct {
+	db  *database.DB
+	bus *events.Bus
+	log *slog.Logger
+}
+
 // refusal publishes the fact that an action was refused, in a transaction of its own after
-// the rollback. The client's answer does not change when that fails. Slips in the input and
-// faults of the system are no refusals.
-func (s *Service) refusal(ctx context.Context, f events.Fact, err error) {
+// the rollback. The client's answer does not change when that fails. Faults of the system
+// are no refusals, and slips in the input only where besides says so.
+func (t trail) refusal(ctx context.Context, f events.Fact, err error, besides ...apperr.Kind) {
 	e := apperr.From(err)
 	switch e.Kind() {
 	case apperr.Unauthenticated, apperr.Forbidden, apperr.Conflict, apperr.RateLimited:
 	default:
-		return
+		if !slices.Contains(besides, e.Kind()) {
+			return
+		}
 	}
-	if !s.bus.Heard(f) {
+	if !t.bus.Heard(f) {
 		return
 	}
 	f.Success, f.ErrorType = false, string(e.Code())
-	failed := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.bus.Publish(ctx, tx, f) })
+	failed := t.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return t.bus.Publish(ctx, tx, f) })
 	if failed != nil {
-		s.log.ErrorContext(ctx, "a refusal could not be recorded", "action", f.Action, "err", failed)
+		t.log.ErrorContext(ctx, "a refusal could not be recorded", "action", f.Action, "err", failed)
 	}
+}
+
+// refusal publishes the fact that an action was refused. Slips in the input are none.
+func (s *Service) refusal(ctx context.Context, f events.Fact, err error) {
+	trail{s.db, s.bus, s.log}.refusal(ctx, f, err)
 }

@@ -3,8 +3,6 @@ package factor
 import (
 	"context"
 
-	"github.com/uptrace/bun"
-
 	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/events"
 )
@@ -55,22 +53,8 @@ func unproved(action, userID string) events.Fact {
 	return f
 }
 
-// refusal publishes the fact that an action was refused, in a transaction of its own after
-// the rollback. The client's answer does not change when that fails. Faults of the system
-// are no refusals.
+// refusal publishes the fact that an action was refused, also because what the browser sent
+// does not hold.
 func (p *Passkeys) refusal(ctx context.Context, f events.Fact, err error) {
-	e := apperr.From(err)
-	switch e.Kind() {
-	case apperr.Unauthenticated, apperr.Forbidden, apperr.Conflict, apperr.Invalid, apperr.RateLimited:
-	default:
-		return
-	}
-	if !p.bus.Heard(f) {
-		return
-	}
-	f.Success, f.ErrorType = false, string(e.Code())
-	failed := p.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return p.bus.Publish(ctx, tx, f) })
-	if failed != nil {
-		p.log.ErrorContext(ctx, "a refusal could not be recorded", "action", f.Action, "err", failed)
-	}
+	trail{p.db, p.bus, p.log}.refusal(ctx, f, err, apperr.Invalid)
 }
