@@ -44,6 +44,7 @@ const noID = "00000000-0000-0000-0000-000000000000"
 // memberStore reads and writes identity_mfa_members.
 type memberStore struct {
 	usersOf, rowsOf, page     *database.Stmt
+	exported                  *database.Stmt
 	due, outdated, remindable *database.Stmt
 }
 
@@ -58,8 +59,9 @@ func newMemberStore(db *database.DB) *memberStore {
 		next = ` AND (m.user_id, m.organization_id) > (?, ?) ORDER BY m.user_id, m.organization_id LIMIT ?`
 	)
 	return &memberStore{
-		usersOf: db.Prepare(`SELECT user_id FROM identity_mfa_members WHERE organization_id = ? AND user_id > ? ORDER BY user_id LIMIT ?`),
-		rowsOf:  db.Prepare(`SELECT ` + memberColumns + ` FROM identity_mfa_members m WHERE m.organization_id = ? AND m.user_id > ? ORDER BY m.user_id LIMIT ?`),
+		usersOf:  db.Prepare(`SELECT user_id FROM identity_mfa_members WHERE organization_id = ? AND user_id > ? ORDER BY user_id LIMIT ?`),
+		rowsOf:   db.Prepare(`SELECT ` + memberColumns + ` FROM identity_mfa_members m WHERE m.organization_id = ? AND m.user_id > ? ORDER BY m.user_id LIMIT ?`),
+		exported: db.Prepare(`SELECT ` + memberColumns + ` FROM identity_mfa_members m WHERE m.user_id = ? ORDER BY m.created_at, m.organization_id`),
 		due: db.Prepare(`SELECT m.user_id, m.organization_id FROM identity_mfa_members m
 	WHERE m.status = 'in_grace' AND m.deadline_at <= ?` + next),
 		outdated: db.Prepare(`SELECT m.user_id, m.organization_id` + from + ` WHERE m.policy_version <> coalesce(p.version, 0)` + next),
