@@ -2,7 +2,9 @@ package compliance
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // The kinds of mails in the outbox.
@@ -10,6 +12,9 @@ const (
 	purposeReminder   = "identity.mfa_policy_reminder"
 	purposeSuspension = "identity.mfa_policy_suspended"
 )
+
+// maxHeading is how much of an organization's name a subject shows, in characters.
+const maxHeading = 100
 
 // timeInMails is how times are written in mails.
 const timeInMails = "2 January 2006, 15:04 UTC"
@@ -19,7 +24,7 @@ const timeInMails = "2 January 2006, 15:04 UTC"
 // limited the member already.
 func reminder(organization string, d Demand, missing []string, deadline, now time.Time) Notice {
 	n := Notice{
-		Purpose: purposeReminder, Subject: "Set up a second factor for " + organization,
+		Purpose: purposeReminder, Subject: "Set up a second factor for " + heading(organization),
 		Lines: []string{fmt.Sprintf("%s asks its members for %s.", organization, wanted(d, missing))},
 	}
 	at := deadline.UTC().Format(timeInMails)
@@ -29,6 +34,17 @@ func reminder(organization string, d Demand, missing []string, deadline, now tim
 		n.Lines = append(n.Lines, "The time for that was over on "+at+". You can sign in, but do nothing else before you have set it up.")
 	}
 	return n
+}
+
+// heading returns a name as a subject shows it: one line, and not too much of it.
+func heading(name string) string {
+	name = strings.Join(strings.FieldsFunc(name, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
+	}), " ")
+	if r := []rune(name); len(r) > maxHeading {
+		return string(r[:maxHeading-1]) + "…"
+	}
+	return name
 }
 
 // suspension tells a member that their time is over.
