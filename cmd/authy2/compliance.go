@@ -8,29 +8,27 @@ import (
 
 	"github.com/authy2/backend/modules/identity"
 	"github.com/authy2/backend/modules/identity/compliance"
-	"github.com/authy2/backend/modules/sessions"
 	"github.com/authy2/backend/modules/tenancy"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/kernel"
 )
 
 var (
-	_ compliance.Members  = members{}
-	_ sessions.Compliance = policies{}
-	_ authn.SignInGate    = (*compliance.Gate)(nil)
+	_ compliance.Members = members{}
+	_ authn.SignInGate   = (*compliance.Gate)(nil)
 )
 
 // wireCompliance has organizations ask for second factors, where there are both.
 func wireCompliance(plan *kernel.Plan) fx.Option {
 	if !plan.Features("identity").With(identity.FeatureMFA, "tenancy") {
 		return fx.Provide(
-			func() sessions.Compliance { return sessions.NoCompliance{} },
+			func() authn.Compliance { return authn.NoCompliance{} },
 			func() complianceGate { return complianceGate{authn.NoGate{}} },
 		)
 	}
 	return fx.Provide(
 		func(d *tenancy.Directory) compliance.Members { return members{d} },
-		func(s *compliance.Service) sessions.Compliance { return policies{s} },
+		func(s *compliance.Service) authn.Compliance { return s },
 		func(g *compliance.Gate) complianceGate { return complianceGate{g} },
 	)
 }
@@ -52,29 +50,4 @@ func (m members) Belongings(ctx context.Context, db bun.IDB, userID string) ([]c
 		all[i] = compliance.Organization{ID: b.ID, Name: b.Name}
 	}
 	return all, nil
-}
-
-// policies tells whoever has signed in what is asked of them.
-type policies struct{ service *compliance.Service }
-
-// ComplianceOf is part of [sessions.Compliance].
-func (p policies) ComplianceOf(ctx context.Context, userID string, of []authn.Affiliation) (sessions.ComplianceOverview, error) {
-	organizations := make([]compliance.Organization, len(of))
-	for i, o := range of {
-		organizations[i] = compliance.Organization{ID: o.ID, Name: o.Name}
-	}
-	o, err := p.service.OverviewOf(ctx, userID, organizations)
-	if err != nil {
-		return sessions.ComplianceOverview{}, err
-	}
-	overview := sessions.ComplianceOverview{
-		OverallStatus: string(o.OverallStatus), MissingMethods: o.MissingMethods, DeadlineAt: o.DeadlineAt,
-		Orgs: make([]sessions.ComplianceOrganization, len(o.Organizations)),
-	}
-	for i, one := range o.Organizations {
-		overview.Orgs[i] = sessions.ComplianceOrganization{
-			OrganizationID: one.OrganizationID, OrganizationName: one.OrganizationName, Status: string(one.Status), DeadlineAt: one.DeadlineAt,
-		}
-	}
-	return overview, nil
 }

@@ -32,9 +32,9 @@ const Name = "identity"
 // factors.
 const tenancy = "tenancy"
 
-// Module is the entry of identity in the binary. The wiring gives it authn.SessionIssuer
-// and [DeletionGuards]; it gives [*Directory], [*Registrar], [*StatusGate] and
-// [*VerifiedEmailGate], and with its feature mfa what secondFactors says.
+// Module is the entry of identity in the binary. The wiring gives it authn.SessionIssuer,
+// [DeletionGuards] and authn.Compliance; it gives [*Directory], [*Registrar],
+// [*StatusGate] and [*VerifiedEmailGate], and with its feature mfa what secondFactors says.
 func Module() kernel.Module {
 	return kernel.Define(kernel.Module{
 		Name:       Name,

@@ -60,7 +60,7 @@ type factorDependencies struct {
 	Guard    *ratelimit.Guard
 	Issuer   authn.SessionIssuer
 	Service  *Service
-	Asked    factor.Standings
+	Asked    authn.Compliance
 	Composer *mail.Composer
 	Log      *slog.Logger
 }
@@ -69,7 +69,7 @@ func newFactors(d factorDependencies) *factor.Service {
 	owners := NewOwners(d.Service)
 	return factor.NewService(factor.Parts{
 		Config: d.Config.factors(d.Composer.Brand().Name), DB: d.DB, Clock: d.Clock, IDs: d.IDs, Rand: rand.Reader, Tokens: d.Tokens,
-		Keys: d.Sealing, Bus: d.Bus, Guard: d.Guard, Issuer: d.Issuer, Accounts: owners, Proof: owners, Credentials: owners, Notices: owners, Standings: d.Asked, Log: d.Log,
+		Keys: d.Sealing, Bus: d.Bus, Guard: d.Guard, Issuer: d.Issuer, Accounts: owners, Proof: owners, Credentials: owners, Notices: owners, Compliance: d.Asked, Log: d.Log,
 	})
 }
 

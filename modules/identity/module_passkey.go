@@ -30,7 +30,7 @@ type passkeyDependencies struct {
 	Bus      *events.Bus
 	Issuer   authn.SessionIssuer
 	Service  *Service
-	Asked    factor.Standings
+	Asked    authn.Compliance
 	Log      *slog.Logger
 }
 
@@ -38,6 +38,6 @@ func newPasskeys(d passkeyDependencies) (*factor.Passkeys, error) {
 	owners := NewOwners(d.Service)
 	return factor.NewPasskeys(factor.PasskeyParts{
 		Config: d.Config.Passkeys, PublicURL: d.Platform.App.PublicURL, DB: d.DB, Clock: d.Clock, IDs: d.IDs, Rand: rand.Reader, Tokens: d.Tokens,
-		Keys: d.Keys, Sealing: d.Sealing, Bus: d.Bus, Issuer: d.Issuer, Accounts: owners, Credentials: owners, Notices: owners, Standings: d.Asked, Log: d.Log,
+		Keys: d.Keys, Sealing: d.Sealing, Bus: d.Bus, Issuer: d.Issuer, Accounts: owners, Credentials: owners, Notices: owners, Compliance: d.Asked, Log: d.Log,
 	})
 }

@@ -20,10 +20,7 @@ type policyExtension extension
 
 // noPolicies is a system in which nobody asks for second factors.
 func noPolicies() fx.Option {
-	return fx.Provide(fx.Private,
-		func() factor.Standings { return factor.NoStandings{} },
-		func() policyExtension { return policyExtension{} },
-	)
+	return fx.Provide(fx.Private, func() policyExtension { return policyExtension{} })
 }
 
 // organizationPolicies are the constructors of what organizations ask of their members. They
@@ -31,7 +28,7 @@ func noPolicies() fx.Option {
 func organizationPolicies() fx.Option {
 	return fx.Options(
 		fx.Provide(newPolicies, compliance.NewGate),
-		fx.Provide(fx.Private, NewJudged, newPolicyExtension, func(s *compliance.Service) factor.Standings { return asked{s} }),
+		fx.Provide(fx.Private, NewJudged, newPolicyExtension),
 	)
 }
 

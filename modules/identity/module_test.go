@@ -16,6 +16,7 @@ func TestContract(t *testing.T) {
 		platformtest.AnyToken(),
 		fx.Provide(
 			func() authn.SessionIssuer { return authn.NoSessions{} },
+			func() authn.Compliance { return authn.NoCompliance{} },
 			func() identity.DeletionGuards { return nil },
 		),
 	))

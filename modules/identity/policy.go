@@ -7,7 +7,6 @@ import (
 
 	"github.com/authy2/backend/modules/identity/compliance"
 	"github.com/authy2/backend/modules/identity/factor"
-	"github.com/authy2/backend/platform/authn"
 )
 
 var _ compliance.Factors = Holdings{}
@@ -29,28 +28,4 @@ func (h Holdings) FactorsOf(ctx context.Context, db bun.IDB, ids []string) (map[
 		held[userID] = compliance.Held{TOTP: f.TOTP, Passkey: f.Passkeys > 0}
 	}
 	return held, nil
-}
-
-// asked tells whoever has signed in by a second factor what is asked of them.
-type asked struct{ policies *compliance.Service }
-
-// StandingOf is part of [factor.Standings].
-func (a asked) StandingOf(ctx context.Context, userID string, of []authn.Affiliation) (factor.FactorStanding, error) {
-	organizations := make([]compliance.Organization, len(of))
-	for i, o := range of {
-		organizations[i] = compliance.Organization{ID: o.ID, Name: o.Name}
-	}
-	o, err := a.policies.OverviewOf(ctx, userID, organizations)
-	if err != nil {
-		return factor.FactorStanding{}, err
-	}
-	standing := factor.FactorStanding{
-		OverallStatus: string(o.OverallStatus), MissingMethods: o.MissingMethods, DeadlineAt: o.DeadlineAt, Orgs: make([]factor.OrganizationStanding, len(o.Organizations)),
-	}
-	for i, one := range o.Organizations {
-		standing.Orgs[i] = factor.OrganizationStanding{
-			OrganizationID: one.OrganizationID, OrganizationName: one.OrganizationName, Status: string(one.Status), DeadlineAt: one.DeadlineAt,
-		}
-	}
-	return standing, nil
 }

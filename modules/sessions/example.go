@@ -1,6 +1,10 @@
 package sessions
 
-import "time"
+import (
+	"time"
+
+	"github.com/authy2/backend/platform/authn"
+)
 
 // The examples of the document.
 
@@ -22,9 +26,10 @@ func exampleLogin() LoginBody {
 }
 
 func exampleLoginResult() LoginResult {
+	compliant := authn.Compliant()
 	return LoginResult{ //nolint:gosec // an example is no credential
 		User: []byte(exampleProfile), Token: "kT4vWcYx0qUe2mZr8sBn6dHf1jLpAoGi3yXt5wRuEzQ", ExpiresAt: exampleTime(15),
-		Compliance: &ComplianceOverview{OverallStatus: "compliant", MissingMethods: []string{}, Orgs: []ComplianceOrganization{}},
+		Compliance: &compliant,
 	}
 }
 

@@ -191,7 +191,7 @@ func newReplica(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *
 	s.parts = sessions.Parts{
 		DB: b.DB, Cache: b.Sliding, IDs: id.Generator{}, Tokens: crypto.NewTokens(rand.Reader), Bus: events.NewBus(),
 		Logger: slog.New(slog.DiscardHandler), Gates: openGates(),
-		Standings: sessions.NoStandings{}, Compliance: sessions.NoCompliance{}, Factors: sessions.NoFactors{},
+		Standings: sessions.NoStandings{}, Compliance: authn.NoCompliance{}, Factors: sessions.NoFactors{},
 		Guard: ratelimit.NewGuard(nil, b.Store, [32]byte{}, false),
 	}
 	for _, change := range changes {

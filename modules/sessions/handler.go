@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/ratelimit"
 )
@@ -102,7 +103,7 @@ type LoginResult struct {
 	User       httpx.RawObject[SignedInUser] `json:"user,omitzero" doc:"The user who signed in."`
 	Token      string                        `json:"token,omitzero" doc:"The session's token, shown once: send it as Authorization: Bearer."`
 	ExpiresAt  time.Time                     `json:"expires_at" doc:"When the session ends if no request follows, or when mfa_token is void."`
-	Compliance *ComplianceOverview           `json:"mfa_compliance,omitzero" doc:"What the user's organizations ask of their second factors."`
+	Compliance *authn.ComplianceOverview     `json:"mfa_compliance,omitzero" doc:"What the user's organizations ask of their second factors."`
 	// NeedsEnrollment is true when the session may only be used to enroll a factor.
 	NeedsEnrollment bool     `json:"requires_mfa_enrollment,omitzero" doc:"True when the session may only be used to set up a second factor."`
 	NeedsTOTP       bool     `json:"requires_totp,omitzero" doc:"True when a code is asked for; there is no session yet."`

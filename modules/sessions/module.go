@@ -9,6 +9,7 @@ import (
 	"go.uber.org/fx"
 
 	migrations "github.com/authy2/backend/migrations/sessions"
+	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/cache"
 	"github.com/authy2/backend/platform/clock"
 	"github.com/authy2/backend/platform/crypto"
@@ -26,7 +27,7 @@ import (
 const Name = "sessions"
 
 // Module is the entry of sessions in the binary. The wiring gives it [Credentials],
-// [Accounts], [Gates], [Standings], [Compliance] and [Factors]; it gives
+// [Accounts], [Gates], [Standings], [authn.Compliance] and [Factors]; it gives
 // [*Service], which is authn.Authenticator and authn.SessionIssuer.
 func Module() kernel.Module {
 	return kernel.Define(kernel.Module{
@@ -62,7 +63,7 @@ type dependencies struct {
 	Accounts     Accounts
 	Gates        Gates
 	Standings    Standings
-	Compliance   Compliance
+	Compliance   authn.Compliance
 	Factors      Factors
 }
 
@@ -70,8 +71,7 @@ func newService(d dependencies, lifecycle fx.Lifecycle) (*Service, error) {
 	s, err := New(d.Config, Parts{
 		DB: d.DB, Cache: d.Cache, Invalidation: d.Invalidation, Clock: d.Clock, IDs: d.IDs, Tokens: d.Tokens, Bus: d.Bus,
 		Guard: d.Guard, Logger: d.Logger, Metrics: d.Metrics, Credentials: d.Credentials, Accounts: d.Accounts, Gates: d.Gates,
-		Standings: d.Standings, Compliance: d.Compliance,
-		Factors: d.Factors,
+		Standings: d.Standings, Compliance: d.Compliance, Factors: d.Factors,
 	})
 	if err != nil {
 		return nil, err

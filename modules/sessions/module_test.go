@@ -17,7 +17,7 @@ func TestContract(t *testing.T) {
 		func() sessions.Credentials { return known },
 		func() sessions.Accounts { return known },
 		func() sessions.Standings { return sessions.NoStandings{} },
-		func() sessions.Compliance { return sessions.NoCompliance{} },
+		func() authn.Compliance { return authn.NoCompliance{} },
 		func() sessions.Factors { return sessions.NoFactors{} },
 		openGates,
 		func(s *sessions.Service) authn.Authenticator { return s },

@@ -79,42 +79,6 @@ type Organization struct {
 	Role string `json:"role" enum:"owner,admin,member,guest"`
 }
 
-// ComplianceOrganization is one organization's part of a [ComplianceOverview].
-type ComplianceOrganization struct {
-	OrganizationID   string     `json:"organization_id" format:"uuid"`
-	OrganizationName string     `json:"organization_name"`
-	Status           string     `json:"status"`
-	DeadlineAt       *time.Time `json:"deadline_at"`
-}
-
-// ComplianceOverview says whether a user has the second factors that their
-// organizations ask for.
-type ComplianceOverview struct {
-	OverallStatus  string                   `json:"overall_status"`
-	MissingMethods []string                 `json:"missing_methods" nullable:"false"`
-	DeadlineAt     *time.Time               `json:"deadline_at"`
-	Orgs           []ComplianceOrganization `json:"orgs" nullable:"false"`
-}
-
-// Compliance evaluates the second-factor policies that bind a user.
-type Compliance interface {
-	// ComplianceOf tells what the organizations that a user belongs to ask of them. It writes
-	// nothing, and is not called inside a transaction.
-	ComplianceOf(ctx context.Context, userID string, of []authn.Affiliation) (ComplianceOverview, error)
-}
-
-// NoCompliance is Compliance of a system without policies: everybody is compliant.
-type NoCompliance struct{}
-
-// ComplianceOf returns an overview without complaints.
-func (NoCompliance) ComplianceOf(context.Context, string, []authn.Affiliation) (ComplianceOverview, error) {
-	return ComplianceOverview{
-		OverallStatus:  "compliant",
-		MissingMethods: []string{},
-		Orgs:           []ComplianceOrganization{},
-	}, nil
-}
-
 // StepUpProof is what a signed-in user proves with again who they are. Exactly one of
 // Code and Assertion is set.
 type StepUpProof struct {

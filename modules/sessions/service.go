@@ -44,7 +44,7 @@ type Parts struct {
 	Accounts    Accounts
 	Gates       Gates
 	Standings   Standings
-	Compliance  Compliance
+	Compliance  authn.Compliance
 	Factors     Factors
 }
 
@@ -66,7 +66,7 @@ type Service struct {
 	accounts    Accounts
 	gates       Gates
 	standings   Standings
-	compliance  Compliance
+	compliance  authn.Compliance
 	factors     Factors
 	// limits is false where nobody limits users: what a session was begun as says nothing then.
 	limits bool

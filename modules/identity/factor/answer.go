@@ -68,7 +68,7 @@ func (h handler) verify(ctx context.Context, in *codeInput) (*httpx.Reply[Comple
 // signedIn answers a sign-in that was completed: the browser keeps the session and, where it
 // is remembered, the device, and forgets the challenge.
 func (s *Service) signedIn(ctx context.Context, done SignedIn) (*httpx.Reply[CompletedSignIn], error) {
-	data, err := completed(ctx, s.standings, done.Session)
+	data, err := completed(ctx, s.compliance, done.Session)
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +79,15 @@ func (s *Service) signedIn(ctx context.Context, done SignedIn) (*httpx.Reply[Com
 		reply.Keep = append(reply.Keep, httpx.Keep{Name: deviceCookie, Value: done.Device, For: s.config.RememberFor})
 	}
 	return reply, nil
+}
+
+// completed is the answer of a sign-in that a second factor completed.
+func completed(ctx context.Context, compliance authn.Compliance, session *authn.IssuedSession) (CompletedSignIn, error) {
+	overview, err := compliance.ComplianceOf(ctx, session.Account.UserID, session.Affiliations)
+	return CompletedSignIn{
+		User: session.Account.Profile, Token: session.Token.Reveal(), ExpiresAt: session.ExpiresAt,
+		Compliance: overview, NeedsEnrollment: session.ComplianceOnly,
+	}, err
 }
 
 func (h handler) status(ctx context.Context, _ *noInput) (*httpx.Reply[Status], error) {

@@ -1,6 +1,10 @@
 package factor
 
-import "time"
+import (
+	"time"
+
+	"github.com/authy2/backend/platform/authn"
+)
 
 // The examples of the document. They open nothing.
 
@@ -35,7 +39,7 @@ func exampleEnrollment() TOTPEnrollment {
 func exampleSignedIn() CompletedSignIn {
 	return CompletedSignIn{ //nolint:gosec // an example is no credential
 		User: []byte(exampleProfile), Token: "kT4vWcYx0qUe2mZr8sBn6dHf1jLpAoGi3yXt5wRuEzQ", ExpiresAt: exampleTime(15),
-		Compliance: FactorStanding{OverallStatus: "compliant", MissingMethods: []string{}, Orgs: []OrganizationStanding{}},
+		Compliance: authn.Compliant(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/httpx"
 	"github.com/authy2/backend/platform/ratelimit"
 )
@@ -167,7 +168,7 @@ type CompletedSignIn struct {
 	User       httpx.RawObject[ProvenUser] `json:"user"`
 	Token      string                      `json:"token" doc:"The session's token, shown once: send it as Authorization: Bearer."`
 	ExpiresAt  time.Time                   `json:"expires_at" doc:"When the session ends if no request follows."`
-	Compliance FactorStanding              `json:"mfa_compliance" doc:"What the user's organizations ask of their second factors."`
+	Compliance authn.ComplianceOverview    `json:"mfa_compliance" doc:"What the user's organizations ask of their second factors."`
 	// NeedsEnrollment is true when the session may only be used to enroll a factor.
 	NeedsEnrollment bool `json:"requires_mfa_enrollment,omitzero" doc:"True when the session may only be used to set up a second factor."`
 }

@@ -221,7 +221,7 @@ func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *ho
 	owners := identity.NewOwners(h.users)
 	h.factors = factor.NewService(factor.Parts{
 		Config: factor.Config{Issuer: "Acme ID", RememberFor: time.Duration(s.days) * 24 * time.Hour}, DB: b.DB, Clock: b.Clock, IDs: s.ids, Rand: s.rand,
-		Tokens: tokens, Keys: keys, Bus: b.Bus, Guard: guard, Issuer: h.hall, Accounts: owners, Proof: owners, Credentials: owners, Notices: owners, Standings: factor.NoStandings{}, Log: b.Log,
+		Tokens: tokens, Keys: keys, Bus: b.Bus, Guard: guard, Issuer: h.hall, Accounts: owners, Proof: owners, Credentials: owners, Notices: owners, Compliance: authn.NoCompliance{}, Log: b.Log,
 	})
 	b.Bus.Subscribe(b.Jobs, append(h.factors.Subscriptions(), events.On("test.end_sessions", h.hall.ended), events.On("test.hear_facts", h.hear))...)
 	for _, part := range []interface {

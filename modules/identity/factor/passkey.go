@@ -62,7 +62,7 @@ type PasskeyParts struct {
 	Accounts    Accounts
 	Credentials Credentials
 	Notices     Notices
-	Standings   Standings
+	Compliance  authn.Compliance
 	Log         *slog.Logger
 }
 
@@ -83,7 +83,7 @@ type Passkeys struct {
 	accounts    Accounts
 	credentials Credentials
 	notices     Notices
-	standings   Standings
+	compliance  authn.Compliance
 	log         *slog.Logger
 	store       *passkeyStore
 }
@@ -111,7 +111,7 @@ func NewPasskeys(p PasskeyParts) (*Passkeys, error) {
 		party: party, config: config, db: p.DB, clock: p.Clock, ids: p.IDs, tokens: p.Tokens,
 		sealer: crypto.NewSealer(p.Sealing, ceremonyLabel, p.Rand), decoyKey: p.Keys.Derive(decoyLabel), bus: p.Bus,
 		challenges: NewChallenges(p.DB, p.Tokens, p.Clock, p.IDs, p.Accounts, p.Issuer), factors: NewFactors(p.DB, p.Clock),
-		issuer: p.Issuer, accounts: p.Accounts, credentials: p.Credentials, notices: p.Notices, standings: p.Standings, log: p.Log, store: newPasskeyStore(p.DB),
+		issuer: p.Issuer, accounts: p.Accounts, credentials: p.Credentials, notices: p.Notices, compliance: p.Compliance, log: p.Log, store: newPasskeyStore(p.DB),
 	}, nil
 }
 

@@ -62,7 +62,7 @@ func (h passkeyHandler) completeLogin(ctx context.Context, in *assertionInput) (
 	if err != nil {
 		return nil, err
 	}
-	data, err := completed(ctx, h.passkeys.standings, session)
+	data, err := completed(ctx, h.passkeys.compliance, session)
 	if err != nil {
 		return nil, err
 	}

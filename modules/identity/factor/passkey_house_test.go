@@ -56,7 +56,7 @@ func newLodge(t testing.TB, b platformtest.Backend, changes ...func(*factor.Pass
 	owners := identity.NewOwners(h.users)
 	parts := factor.PasskeyParts{
 		Config: factor.DefaultPasskeyConfig(), PublicURL: origin, DB: b.DB, Clock: b.Clock, IDs: id.Generator{}, Rand: rand.Reader, Tokens: h.hall.tokens,
-		Keys: keys, Sealing: keys, Bus: b.Bus, Issuer: h.hall, Accounts: owners, Credentials: owners, Notices: owners, Standings: factor.NoStandings{}, Log: b.Log,
+		Keys: keys, Sealing: keys, Bus: b.Bus, Issuer: h.hall, Accounts: owners, Credentials: owners, Notices: owners, Compliance: authn.NoCompliance{}, Log: b.Log,
 	}
 	for _, change := range changes {
 		change(&parts)

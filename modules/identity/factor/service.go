@@ -40,7 +40,7 @@ type Parts struct {
 	Proof       Proof
 	Credentials Credentials
 	Notices     Notices
-	Standings   Standings
+	Compliance  authn.Compliance
 	Log         *slog.Logger
 }
 
@@ -61,7 +61,7 @@ type Service struct {
 	proof       Proof
 	credentials Credentials
 	notices     Notices
-	standings   Standings
+	compliance  authn.Compliance
 	log         *slog.Logger
 
 	factors  *Factors
@@ -80,7 +80,7 @@ func NewService(p Parts) *Service {
 		config: p.Config, db: p.DB, clock: p.Clock, ids: p.IDs, rand: p.Rand, tokens: p.Tokens, keys: p.Keys,
 		sealer: crypto.NewSealer(p.Keys, totpLabel, p.Rand), bus: p.Bus, guard: p.Guard,
 		challenges: NewChallenges(p.DB, p.Tokens, p.Clock, p.IDs, p.Accounts, p.Issuer),
-		accounts:   p.Accounts, proof: p.Proof, credentials: p.Credentials, notices: p.Notices, standings: p.Standings, log: p.Log,
+		accounts:   p.Accounts, proof: p.Proof, credentials: p.Credentials, notices: p.Notices, compliance: p.Compliance, log: p.Log,
 		factors: NewFactors(p.DB, p.Clock), totp: newTOTPStore(p.DB), recovery: newRecoveryStore(p.DB), devices: newDeviceStore(p.DB), sweep: newSweepStore(p.DB),
 	}
 }
