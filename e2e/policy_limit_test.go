@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/authy2/backend/e2e/harness"
 )
@@ -45,6 +46,25 @@ func TestLimitedSessionIsShutOut(t *testing.T) {
 		}
 		// Signing out is leading out of it too.
 		s.Do(t, harness.Call{Method: http.MethodPost, Path: "/api/v1/auth/logout", Token: u.Token}).Want(t, http.StatusOK)
+	})
+}
+
+// Whoever was added to an organization without being asked can leave it, whatever it asks of
+// them, and is whole again with the next request.
+func TestLimitedMemberCanLeave(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, policyKinds(), func(t *testing.T, sys *harness.System) {
+		s, last := sys.First(), sys.Last()
+		o := newTenant(t, s)
+		u, other := o.join(t, s), o.join(t, s)
+		o.ask(t, s, "require_totp", 0)
+		harness.Eventually(t, 10*time.Second, "the member to be limited", func() bool { return limited(t, last, u.Token) })
+		members := "/api/v1/organizations/" + o.ID + "/members/"
+		last.Do(t, harness.Call{Method: http.MethodDelete, Path: members + other.ID, Token: u.Token}).WantError(t, http.StatusForbidden, "MFA_COMPLIANCE_REQUIRED")
+		last.Do(t, harness.Call{Method: http.MethodDelete, Path: members + u.ID, Token: u.Token}).Want(t, http.StatusOK)
+		if limited(t, s, u.Token) || limited(t, last, u.Token) {
+			t.Error("a user who left is limited")
+		}
 	})
 }
 

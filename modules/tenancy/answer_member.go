@@ -86,6 +86,9 @@ func (h handler) removeMember(ctx context.Context, in *MemberPath) (*httpx.Reply
 	if !ok {
 		return nil, errNoPrincipal
 	}
+	if p.ComplianceOnly && in.UserID.String() != p.UserID {
+		return nil, apperr.ErrMFACompliance // whoever is added without being asked can leave, and no more
+	}
 	if err := h.service.RemoveMember(ctx, p.UserID, in.ID.String(), in.UserID.String()); err != nil {
 		return nil, err
 	}

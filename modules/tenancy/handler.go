@@ -96,11 +96,11 @@ func (h handler) memberEndpoints() []httpx.Endpoint {
 			BodyExample: exampleAdd(), ResultExample: MemberResult{Member: exampleMember()},
 		}, h.addMember),
 		httpx.Op(httpx.Operation{
-			ID: "remove-member", Method: http.MethodDelete, Path: memberPath, Permission: authn.PermissionOrganizationLeave,
+			ID: "remove-member", Method: http.MethodDelete, Path: memberPath, Permission: authn.PermissionOrganizationLeave, ComplianceOnly: true,
 			Errors:  []int{http.StatusNotFound, http.StatusConflict},
 			Summary: "Member removed", Tag: tag,
-			Description: "Ends a membership. Your own is open to every role: it is leaving. Ending another's needs members:manage " +
-				"and a role that is not below theirs. The last owner stays.",
+			Description: "Ends a membership. Your own is open to every role, also while you lack a second factor that the organization " +
+				"requires: it is leaving. Ending another's needs members:manage and a role that is not below theirs. The last owner stays.",
 			ResultExample: httpx.Empty{},
 		}, h.removeMember),
 		httpx.Op(httpx.Operation{

@@ -32,15 +32,18 @@ const (
 
 // The errors of the platform itself. They are never changed, only copied.
 var (
-	ErrInternal             = New(Internal, CodeInternal, "An unexpected error occurred.")
-	ErrValidation           = New(Invalid, CodeValidation, "The request is not valid.")
-	ErrBadRequest           = New(Invalid, CodeBadRequest, "The request could not be read.")
-	ErrAuthRequired         = New(Unauthenticated, CodeAuthRequired, "Sign in to do this.")
-	ErrInvalidAuthFormat    = New(Unauthenticated, CodeInvalidAuthFormat, "The Authorization header must be: Bearer <token>.")
-	ErrInvalidToken         = New(Unauthenticated, CodeInvalidToken, "The session token is not valid.")
-	ErrSessionInactive      = New(Unauthenticated, CodeSessionInactive, "The session has ended.")
-	ErrAuthentication       = New(Unauthenticated, CodeAuthentication, "The credentials are not right.")
-	ErrAuthorization        = New(Forbidden, CodeAuthorization, "You may not do this.")
+	ErrInternal          = New(Internal, CodeInternal, "An unexpected error occurred.")
+	ErrValidation        = New(Invalid, CodeValidation, "The request is not valid.")
+	ErrBadRequest        = New(Invalid, CodeBadRequest, "The request could not be read.")
+	ErrAuthRequired      = New(Unauthenticated, CodeAuthRequired, "Sign in to do this.")
+	ErrInvalidAuthFormat = New(Unauthenticated, CodeInvalidAuthFormat, "The Authorization header must be: Bearer <token>.")
+	ErrInvalidToken      = New(Unauthenticated, CodeInvalidToken, "The session token is not valid.")
+	ErrSessionInactive   = New(Unauthenticated, CodeSessionInactive, "The session has ended.")
+	ErrAuthentication    = New(Unauthenticated, CodeAuthentication, "The credentials are not right.")
+	ErrAuthorization     = New(Forbidden, CodeAuthorization, "You may not do this.")
+	// ErrMFACompliance refuses sessions that may only be used to enroll a factor.
+	ErrMFACompliance = New(Forbidden, CodeMFAComplianceNeeded, "Set up the second factor that your organization requires first.").
+				With("overall_status", "suspended")
 	ErrCSRF                 = New(Forbidden, CodeCSRF, "A request that changes something and signs in by cookie must come from an allowed origin.")
 	ErrNotFound             = New(NotFound, CodeNotFound, "There is nothing here.")
 	ErrMethodNotAllowed     = New(MethodNotAllowed, CodeMethodNotAllowed, "This path does not take that method.")

@@ -7,10 +7,6 @@ import (
 	"github.com/authy2/backend/platform/authn"
 )
 
-// errCompliance refuses sessions that may only be used to enroll a factor.
-var errCompliance = apperr.New(apperr.Forbidden, apperr.CodeMFAComplianceNeeded,
-	"Set up the second factor that your organization requires first.").With("overall_status", "suspended")
-
 // admit decides whether the caller may use the operation, and notes who it is. Where a
 // caller may be anonymous, everything but a wrong Authorization header leaves them that.
 func (r *route) admit(ex *exchange) error {
@@ -49,7 +45,7 @@ func (r *route) admit(ex *exchange) error {
 		if r.Access == MaybeSignedIn {
 			return nil
 		}
-		return errCompliance
+		return apperr.ErrMFACompliance
 	}
 	if p.ByCookie != byCookie {
 		own := *p // it may be shared with other requests

@@ -205,7 +205,7 @@ func errorCatalogue() []docsError {
 	var all []docsError
 	for _, e := range []*apperr.Error{
 		apperr.ErrValidation, apperr.ErrBadRequest, apperr.ErrAuthRequired, apperr.ErrInvalidAuthFormat, apperr.ErrInvalidToken,
-		apperr.ErrSessionInactive, apperr.ErrAuthentication, apperr.ErrAuthorization, apperr.ErrCSRF, errCompliance, apperr.ErrNotFound,
+		apperr.ErrSessionInactive, apperr.ErrAuthentication, apperr.ErrAuthorization, apperr.ErrCSRF, apperr.ErrMFACompliance, apperr.ErrNotFound,
 		apperr.ErrMethodNotAllowed, apperr.ErrConflict, apperr.ErrIdempotencyConflict, apperr.ErrGone, apperr.ErrPreconditionFailed,
 		apperr.ErrPayloadTooLarge, apperr.ErrUnsupportedMediaType, apperr.ErrRateLimited, apperr.ErrInternal, apperr.ErrUpstream,
 		apperr.ErrUnavailable, apperr.ErrUpstreamTimeout,
