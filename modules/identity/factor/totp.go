@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image/png"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/pquerna/otp"
@@ -34,6 +35,10 @@ func newSecret(issuer, email string, rand io.Reader) (*otp.Key, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("factor: make a secret: %w", err)
+	}
+	// Apps and clients that split the label themselves want the account encoded whole.
+	if key, err = otp.NewKeyFromURL(strings.Replace(key.URL(), "@", "%40", 1)); err != nil {
+		return nil, fmt.Errorf("factor: write the address of a secret: %w", err)
 	}
 	return key, nil
 }

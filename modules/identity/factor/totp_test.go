@@ -45,6 +45,9 @@ func TestEnrollment(t *testing.T) {
 			t.Errorf("secret %q", key)
 		}
 		u, err := url.Parse(uri)
+		if !strings.HasPrefix(uri, "otpauth://totp/Acme%20ID:"+strings.Replace(ann, "@", "%40", 1)+"?") {
+			t.Errorf("the label of %s is not encoded", uri)
+		}
 		if err != nil || u.Scheme != "otpauth" || u.Host != "totp" || u.Path != "/Acme ID:"+ann || u.Query().Get("secret") != key ||
 			u.Query().Get("issuer") != "Acme ID" || u.Query().Get("period") != "30" || u.Query().Get("digits") != "6" || u.Query().Get("algorithm") != "SHA1" {
 			t.Errorf("address %q", uri)
