@@ -33,16 +33,20 @@ func TestLimitsAreSwitchedOffAndOn(t *testing.T) {
 		unlimited.byEmail[bob].account = on.people.account(bob)
 		unlimited.change(bob, func(a *authn.Account) { a.RestrictedFrom = time.Time{} }) // as identity tells it then
 		off := newReplica(t, b, func(s *setup) { s.people = unlimited })
-		if off.accepts(t, s).ComplianceOnly || off.accepts(t, s).ComplianceOnly {
-			t.Error("the session is limited where nobody limits")
+		for range 2 { // from the old value, and from the one that replaced it
+			if off.accepts(t, s).ComplianceOnly {
+				t.Error("the session is limited where nobody limits")
+			}
 		}
 		whole := off.signIn(t, bob)
 		off.accepts(t, whole)
 
 		again := newReplica(t, b, limiting, func(s *setup) { s.people = on.people })
 		for name, one := range map[string]*authn.IssuedSession{"limited": s, "whole": whole} {
-			if !again.accepts(t, one).ComplianceOnly || !again.accepts(t, one).ComplianceOnly {
-				t.Errorf("the session that was begun as a %s one is not limited once organizations limit again", name)
+			for range 2 {
+				if !again.accepts(t, one).ComplianceOnly {
+					t.Errorf("the session that was begun as a %s one is not limited once organizations limit again", name)
+				}
 			}
 		}
 	})

@@ -8,7 +8,7 @@ import (
 )
 
 // The actions of passkeys in the audit trail.
-const ( //nolint:gosec // they are names of actions, not passwords
+const (
 	// ActionPasskeyRegister is somebody asking for the options to make a passkey.
 	ActionPasskeyRegister = "webauthn.register.initiated"
 	// ActionPasskeyRegistered is a new passkey.

@@ -61,7 +61,7 @@ func (r *passkeyRow) shown() Passkey {
 	return shown
 }
 
-const passkeyColumns = `id, user_id, credential_id, credential, sign_count, name, last_used_at, created_at` //nolint:gosec // they are names of columns
+const passkeyColumns = `id, user_id, credential_id, credential, sign_count, name, last_used_at, created_at`
 
 // passkeyStore reads and writes identity_passkeys, and takes ceremonies. It returns
 // sql.ErrNoRows for what there is not.
