@@ -99,7 +99,7 @@ func run(ctx context.Context, o options) (bool, error) {
 	// The journeys measure time: nothing else runs beside them. They are black-box, so
 	// that the race detector would watch the client only.
 	if len(journeys) > 0 {
-		args := append([]string{"-timeout=15m", "-count=1", "-p=1", "-parallel=8"}, o.flags()...)
+		args := append([]string{"-timeout=25m", "-count=1", "-p=1", "-parallel=8"}, o.flags()...)
 		if err := goTest(ctx, env, tally, append(args, journeys...)); err != nil {
 			return false, err
 		}
