@@ -228,7 +228,7 @@ func newHouse(t testing.TB, b platformtest.Backend, changes ...func(*setup)) *ho
 	}
 	h := &house{Backend: b, facts: &facts{}, issuer: s.issuer, passwords: passwords}
 	h.rehasher = identity.NewRehasher(b.DB, passwords, b.Log)
-	h.directory = identity.NewDirectory(identity.Extent{SecondFactors: true}, b.DB, passwords, h.rehasher)
+	h.directory = identity.NewDirectory(identity.Extent{SecondFactors: true, Policies: true}, b.DB, passwords, h.rehasher)
 	h.registrar = identity.NewRegistrar(b.DB, b.Clock, s.ids, passwords, rules, b.Bus)
 	h.log = invalidation.New(b.DB, clock.System{}, slog.New(slog.DiscardHandler), invalidation.Settings{})
 	h.issuer.directory, h.issuer.tokens = h.directory, s.tokens
