@@ -8,7 +8,6 @@ import (
 	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/httpx"
-	"github.com/authy2/backend/platform/id"
 	"github.com/authy2/backend/platform/secret"
 )
 
@@ -90,37 +89,22 @@ func (h handler) me(ctx context.Context, _ *noInput) (*httpx.Reply[Me], error) {
 
 type listInput struct{ httpx.PageQuery }
 
-// position is where a page of sessions ended. Ids are in the order of creation.
-type position struct {
-	ID string `json:"id"`
-}
-
 func (h handler) list(ctx context.Context, in *listInput) (*httpx.Reply[SessionList], error) {
 	p, ok := authn.PrincipalFrom(ctx)
 	if !ok {
 		return nil, errNoPrincipal
 	}
-	after, given, err := httpx.DecodeCursor[position](in.Cursor)
+	after, err := httpx.AfterID(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	if given {
-		if after.ID, ok = id.Parse(after.ID); !ok {
-			return nil, apperr.Field("cursor", "Not a valid cursor.")
-		}
-	}
-	sessions, next, err := h.service.List(ctx, p, after.ID, in.Limit)
+	sessions, next, err := h.service.List(ctx, p, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	reply := httpx.OK(SessionList{Sessions: sessions, Count: len(sessions)})
-	reply.Page = &httpx.Page{Limit: in.Limit}
-	if next != "" {
-		if reply.Page.Next, err = httpx.EncodeCursor(position{ID: next}); err != nil {
-			return nil, err
-		}
-	}
-	return reply, nil
+	reply.Page, err = httpx.IDPage(in.Limit, next)
+	return reply, err
 }
 
 func (h handler) refresh(ctx context.Context, _ *noInput) (*httpx.Reply[Refreshed], error) {

@@ -3,10 +3,8 @@ package tenancy
 import (
 	"context"
 
-	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/httpx"
-	"github.com/authy2/backend/platform/id"
 )
 
 type createInput struct{ Body CreateBody }
@@ -97,42 +95,12 @@ func (h handler) delete(ctx context.Context, in *deleteInput) (*httpx.Reply[http
 
 type listInput struct{ httpx.PageQuery }
 
-// position is where a page ended. Ids are in the order of creation.
-type position struct {
-	ID string `json:"id"`
-}
-
-// readCursor returns the id that a page begins after; empty is the start.
-func readCursor(cursor string) (string, error) {
-	after, given, err := httpx.DecodeCursor[position](cursor)
-	if err != nil || !given {
-		return "", err
-	}
-	parsed, ok := id.Parse(after.ID)
-	if !ok {
-		return "", apperr.Field("cursor", "Not a valid cursor.")
-	}
-	return parsed, nil
-}
-
-// newPage returns the position of a page that ended with the row of the id; empty is the
-// last page.
-func newPage(limit int, next string) (*httpx.Page, error) {
-	page := &httpx.Page{Limit: limit}
-	if next == "" {
-		return page, nil
-	}
-	var err error
-	page.Next, err = httpx.EncodeCursor(position{ID: next})
-	return page, err
-}
-
 func (h handler) list(ctx context.Context, in *listInput) (*httpx.Reply[OrganizationList], error) {
 	p, ok := authn.PrincipalFrom(ctx)
 	if !ok {
 		return nil, errNoPrincipal
 	}
-	after, err := readCursor(in.Cursor)
+	after, err := httpx.AfterID(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +113,6 @@ func (h handler) list(ctx context.Context, in *listInput) (*httpx.Reply[Organiza
 		next = list[len(list)-1].ID
 	}
 	reply := httpx.OK(OrganizationList{Organizations: list, Count: len(list)})
-	reply.Page, err = newPage(in.Limit, next)
+	reply.Page, err = httpx.IDPage(in.Limit, next)
 	return reply, err
 }

@@ -31,7 +31,7 @@ func (h handler) listMembers(ctx context.Context, in *membersInput) (*httpx.Repl
 	if err := apperr.Fields(judgeMembers(in)); err != nil {
 		return nil, err
 	}
-	after, err := readCursor(in.Cursor)
+	after, err := httpx.AfterID(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (h handler) listMembers(ctx context.Context, in *membersInput) (*httpx.Repl
 		return nil, err
 	}
 	reply := httpx.OK(MemberList{Members: list, Count: len(list)})
-	reply.Page, err = newPage(in.Limit, next)
+	reply.Page, err = httpx.IDPage(in.Limit, next)
 	return reply, err
 }
 

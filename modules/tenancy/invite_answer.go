@@ -3,41 +3,10 @@ package tenancy
 import (
 	"context"
 
-	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/httpx"
-	"github.com/authy2/backend/platform/id"
 	"github.com/authy2/backend/platform/secret"
 )
-
-// invitePosition is where a page of invitations ended. Ids are in the order of creation.
-type invitePosition struct {
-	ID string `json:"id"`
-}
-
-// afterInvite returns the invitation that a page begins after; empty at the start.
-func afterInvite(cursor string) (string, error) {
-	position, given, err := httpx.DecodeCursor[invitePosition](cursor)
-	if err != nil || !given {
-		return "", err
-	}
-	after, ok := id.Parse(position.ID)
-	if !ok {
-		return "", apperr.Field("cursor", "Not a valid cursor.")
-	}
-	return after, nil
-}
-
-// invitePage is the position of a list that goes on after next, which is empty at its end.
-func invitePage(limit int, next string) (*httpx.Page, error) {
-	page := &httpx.Page{Limit: limit}
-	if next == "" {
-		return page, nil
-	}
-	var err error
-	page.Next, err = httpx.EncodeCursor(invitePosition{ID: next})
-	return page, err
-}
 
 type listInvitesInput struct {
 	httpx.PageQuery
@@ -49,7 +18,7 @@ func (h handler) listInvites(ctx context.Context, in *listInvitesInput) (*httpx.
 	if !ok {
 		return nil, errNoPrincipal
 	}
-	after, err := afterInvite(in.Cursor)
+	after, err := httpx.AfterID(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +27,7 @@ func (h handler) listInvites(ctx context.Context, in *listInvitesInput) (*httpx.
 		return nil, err
 	}
 	reply := httpx.OK(InviteList{Invites: list, Count: len(list)})
-	reply.Page, err = invitePage(in.Limit, next)
+	reply.Page, err = httpx.IDPage(in.Limit, next)
 	return reply, err
 }
 
@@ -116,7 +85,7 @@ func (h handler) listReceivedInvites(ctx context.Context, in *listReceivedInput)
 	if !ok {
 		return nil, errNoPrincipal
 	}
-	after, err := afterInvite(in.Cursor)
+	after, err := httpx.AfterID(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +94,7 @@ func (h handler) listReceivedInvites(ctx context.Context, in *listReceivedInput)
 		return nil, err
 	}
 	reply := httpx.OK(ReceivedInviteList{Invites: list, Count: len(list)})
-	reply.Page, err = invitePage(in.Limit, next)
+	reply.Page, err = httpx.IDPage(in.Limit, next)
 	return reply, err
 }
 

@@ -3,10 +3,8 @@ package factor
 import (
 	"context"
 
-	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/httpx"
-	"github.com/authy2/backend/platform/id"
 	"github.com/authy2/backend/platform/secret"
 )
 
@@ -129,37 +127,22 @@ func (h handler) disable(ctx context.Context, in *passwordInput) (*httpx.Reply[h
 
 type devicesInput struct{ httpx.PageQuery }
 
-// position is where a page of devices ended. Ids are in the order of creation.
-type position struct {
-	ID string `json:"id"`
-}
-
 func (h handler) listDevices(ctx context.Context, in *devicesInput) (*httpx.Reply[DeviceList], error) {
 	p, ok := authn.PrincipalFrom(ctx)
 	if !ok {
 		return nil, errNoPrincipal
 	}
-	after, given, err := httpx.DecodeCursor[position](in.Cursor)
+	after, err := httpx.AfterID(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	if given {
-		if after.ID, ok = id.Parse(after.ID); !ok {
-			return nil, apperr.Field("cursor", "Not a valid cursor.")
-		}
-	}
-	devices, next, err := h.service.Devices(ctx, p.UserID, after.ID, in.Limit)
+	devices, next, err := h.service.Devices(ctx, p.UserID, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 	reply := httpx.OK(DeviceList{Devices: devices, Count: len(devices)})
-	reply.Page = &httpx.Page{Limit: in.Limit}
-	if next != "" {
-		if reply.Page.Next, err = httpx.EncodeCursor(position{ID: next}); err != nil {
-			return nil, err
-		}
-	}
-	return reply, nil
+	reply.Page, err = httpx.IDPage(in.Limit, next)
+	return reply, err
 }
 
 type deviceInput struct {
