@@ -56,6 +56,7 @@ type issuer struct {
 	mu       sync.Mutex
 	sessions map[string]*authn.Principal
 	ended    []events.CredentialChanged
+	proved   []events.AddressProved
 	gone     []events.UserDeleted
 }
 
@@ -128,6 +129,12 @@ func (i *issuer) subscriptions() []events.Subscription {
 			i.ended = append(i.ended, e)
 			i.mu.Unlock()
 			i.end(ctx, e.UserID, e.KeepSessionID)
+			return nil
+		}),
+		events.On("test.hear_proof", func(_ context.Context, _ bun.Tx, e events.AddressProved) error {
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			i.proved = append(i.proved, e)
 			return nil
 		}),
 		events.On("test.forget_user", func(ctx context.Context, _ bun.Tx, e events.UserDeleted) error {

@@ -103,8 +103,10 @@ func (s *Service) recover(ctx context.Context, tx bun.Tx, r userRow, password st
 	if err := s.tokens.drop(ctx, tx, r.ID); err != nil {
 		return err
 	}
-	gone := events.CredentialChanged{UserID: r.ID, Reason: reasonPasswordReset, FirstProof: !r.EmailVerified}
-	if err := s.bus.Publish(ctx, tx, gone); err != nil {
+	if err := s.bus.Publish(ctx, tx, events.CredentialChanged{UserID: r.ID, Reason: reasonPasswordReset}); err != nil {
+		return err
+	}
+	if err := s.firstProof(ctx, tx, r); err != nil {
 		return err
 	}
 	if err := s.postman.tell(ctx, tx, r.Email, passwordReset()); err != nil {

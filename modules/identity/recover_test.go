@@ -37,6 +37,7 @@ func TestResetPassword(t *testing.T) {
 		if _, err := h.issuer.Authenticate(t.Context(), done.Session.Token.Reveal()); err != nil {
 			t.Errorf("asking alone ends sessions: %v", err)
 		}
+		proofs := len(h.issuer.proved)
 		if err := h.ResetPassword(t.Context(), reset(token, anotherPass)); err != nil {
 			t.Fatal(err)
 		}
@@ -52,6 +53,9 @@ func TestResetPassword(t *testing.T) {
 		}
 		if n := len(h.issuer.sessions); n != 0 {
 			t.Errorf("a recovery leaves %d sessions", n)
+		}
+		if len(h.issuer.proved) != proofs {
+			t.Error("the recovery of a verified account passes for its first proof")
 		}
 		if want := (events.CredentialChanged{UserID: userID, Reason: "password_reset"}); len(h.issuer.ended) != 1 || h.issuer.ended[0] != want {
 			t.Errorf("published %+v", h.issuer.ended)
@@ -139,8 +143,11 @@ func TestRecoveryEndsWhatWasPrepared(t *testing.T) {
 		if n := count(t, h, "identity_tokens"); n != 0 {
 			t.Errorf("%d tokens are left", n)
 		}
-		if ended := h.issuer.ended; len(ended) != 1 || !ended[0].FirstProof || ended[0].KeepSessionID != "" {
+		if ended := h.issuer.ended; len(ended) != 1 || ended[0].KeepSessionID != "" {
 			t.Errorf("the others heard %+v", ended)
+		}
+		if want := (events.AddressProved{UserID: userID}); len(h.issuer.proved) != 1 || h.issuer.proved[0] != want {
+			t.Errorf("the others heard of the proof %+v", h.issuer.proved)
 		}
 	})
 }

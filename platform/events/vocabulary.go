@@ -42,18 +42,15 @@ type CredentialChanged struct {
 	Method string `json:"method,omitempty"`
 	// Reason is recorded on the sessions that end, such as "password_changed".
 	Reason string `json:"reason"`
-	// FirstProof is true when the change was the first proof that the account's address is
-	// its owner's. Whatever else lets somebody into the account (factors, linked identities,
-	// grants) was set up by nobody knows whom, and ends too.
-	FirstProof bool `json:"first_proof,omitempty"`
 }
 
 // Name returns identity.credential.changed.
 func (CredentialChanged) Name() string { return "identity.credential.changed" }
 
 // AddressProved says that somebody proved for the first time that an account's address is
-// theirs, who was not signed in to the account. Sessions live on; factors, linked identities
-// and grants were set up by nobody knows whom, and end.
+// theirs, who was not signed in to the account: by verifying it, or by recovering the account.
+// Sessions are none of its business. Whatever else lets somebody into the account (factors,
+// linked identities, grants) was set up by nobody knows whom, and ends.
 type AddressProved struct {
 	UserID string `json:"user_id"`
 }

@@ -17,8 +17,7 @@ const challengeColumns = `token_hash, id, coalesce(CAST(user_id AS TEXT), ''), p
 // challengeStore reads and writes identity_challenges. It returns sql.ErrNoRows for
 // challenges there are not.
 type challengeStore struct {
-	insert, byHash, count, remove *database.Stmt
-	ofUser, prune, all            *database.Stmt
+	insert, byHash, count, remove, prune *database.Stmt
 }
 
 func newChallengeStore(db *database.DB) *challengeStore {
@@ -30,10 +29,8 @@ func newChallengeStore(db *database.DB) *challengeStore {
 		count: db.Prepare(`UPDATE identity_challenges SET guesses = guesses + 1
 	WHERE token_hash = ? AND purpose = ? AND guesses < ? AND expires_at > ? RETURNING ` + challengeColumns),
 		remove: db.Prepare(`DELETE FROM identity_challenges WHERE token_hash = ? AND expires_at > ?`),
-		ofUser: db.Prepare(`DELETE FROM identity_challenges WHERE user_id = ?`),
 		prune: db.Prepare(`DELETE FROM identity_challenges WHERE token_hash IN
 	(SELECT token_hash FROM identity_challenges WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`),
-		all: db.Prepare(`DELETE FROM identity_challenges`),
 	}
 }
 

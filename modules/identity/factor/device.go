@@ -86,7 +86,7 @@ func (s *Service) ForgetDevices(ctx context.Context, userID string) (n int64, er
 
 // deviceStore reads and writes identity_devices.
 type deviceStore struct {
-	insert, page, one, ofUser, trim, prune, all *database.Stmt
+	insert, page, one, ofUser, trim, prune *database.Stmt
 }
 
 func newDeviceStore(db *database.DB) *deviceStore {
@@ -101,7 +101,6 @@ func newDeviceStore(db *database.DB) *deviceStore {
 	(SELECT id FROM identity_devices WHERE user_id = ? ORDER BY id DESC LIMIT 1 OFFSET ?)`),
 		prune: db.Prepare(`DELETE FROM identity_devices WHERE id IN
 	(SELECT id FROM identity_devices WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`),
-		all: db.Prepare(`DELETE FROM identity_devices`),
 	}
 }
 

@@ -20,10 +20,10 @@ const sweepBatch = 1000
 // The rows of a deleted user go with the user's.
 func (s *Service) Subscriptions() []events.Subscription {
 	return []events.Subscription{
-		events.On("identity.mfa.void_challenges", s.credentialChanged),
-		events.On("identity.mfa.drop_unproved", func(ctx context.Context, tx bun.Tx, e events.AddressProved) error {
-			return s.dropUnproved(ctx, tx, e.UserID)
+		events.On("identity.mfa.void_challenges", func(ctx context.Context, tx bun.Tx, e events.CredentialChanged) error {
+			return s.sweep.void(ctx, tx, e.UserID)
 		}),
+		events.On("identity.mfa.drop_unproved", s.addressProved),
 		events.On("identity.mfa.forget_suspended", func(ctx context.Context, tx bun.Tx, e events.UserStatusChanged) error {
 			if e.Status != "suspended" && e.Status != "inactive" {
 				return nil
@@ -36,17 +36,11 @@ func (s *Service) Subscriptions() []events.Subscription {
 	}
 }
 
-// credentialChanged voids what was begun, and what is remembered, under other credentials.
-func (s *Service) credentialChanged(ctx context.Context, tx bun.Tx, e events.CredentialChanged) error {
-	if err := s.sweep.void(ctx, tx, e.UserID); err != nil || !e.FirstProof {
-		return err
-	}
-	return s.dropUnproved(ctx, tx, e.UserID)
-}
-
-// dropUnproved removes the factors of a user, who is held, that were set up before the
-// account's address was proved: they are nobody knows whose.
-func (s *Service) dropUnproved(ctx context.Context, tx bun.Tx, userID string) error {
+// addressProved removes the factors of a user, who is held, that were set up before the
+// account's address was proved, and what was begun or is remembered by them: they are nobody
+// knows whose.
+func (s *Service) addressProved(ctx context.Context, tx bun.Tx, e events.AddressProved) error {
+	userID := e.UserID
 	held, err := s.factors.Of(ctx, tx, userID)
 	if err != nil {
 		return fmt.Errorf("factor: find the factors of a user: %w", err)

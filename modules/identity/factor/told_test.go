@@ -56,7 +56,7 @@ func TestChangesOfFactorsAreTold(t *testing.T) {
 		proof := func() {
 			t.Helper()
 			err := b.DB.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
-				return b.Bus.Publish(ctx, tx, events.CredentialChanged{UserID: p.UserID, Reason: "password_reset", FirstProof: true})
+				return b.Bus.Publish(ctx, tx, events.AddressProved{UserID: p.UserID})
 			})
 			if err != nil {
 				t.Fatal(err)
