@@ -1,3 +1,8 @@
+-- Nobody could show one any more.
+UPDATE identity_users SET second_factor = FALSE WHERE second_factor;
+
+--bun:split
+
 DROP TABLE identity_devices;
 
 --bun:split
