@@ -40,14 +40,14 @@ type complianceGate struct{ authn.SignInGate }
 type members struct{ *tenancy.Directory }
 
 // Belongings is part of [compliance.Members].
-func (m members) Belongings(ctx context.Context, db bun.IDB, userID string) ([]compliance.Organization, error) {
+func (m members) Belongings(ctx context.Context, db bun.IDB, userID string) ([]authn.Affiliation, error) {
 	found, err := m.StandingOf(ctx, db, userID)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]compliance.Organization, len(found.Belongings))
+	all := make([]authn.Affiliation, len(found.Belongings))
 	for i, b := range found.Belongings {
-		all[i] = compliance.Organization{ID: b.ID, Name: b.Name}
+		all[i] = authn.Affiliation{ID: b.ID, Name: b.Name}
 	}
 	return all, nil
 }

@@ -36,6 +36,21 @@ func (d *Directory) MembersAfter(ctx context.Context, db bun.IDB, organizationID
 	return userIDs, nil
 }
 
+// MembersAmong returns those of the users who belong to an organization, in one statement.
+// There are none when the organization is gone.
+func (d *Directory) MembersAmong(ctx context.Context, db bun.IDB, organizationID string, userIDs []string) ([]string, error) {
+	if len(userIDs) == 0 {
+		return nil, nil
+	}
+	var members []string
+	err := db.NewSelect().TableExpr("tenancy_members AS m").Join("JOIN tenancy_organizations AS o ON o.id = m.organization_id").Column("m.user_id").
+		Where("m.organization_id = ?", organizationID).Where("o.deleted_at IS NULL").Where("m.user_id IN (?)", bun.List(userIDs)).Scan(ctx, &members)
+	if err != nil {
+		return nil, fmt.Errorf("tenancy: find members among users: %w", database.Translate(err))
+	}
+	return members, nil
+}
+
 // MembershipOf returns a user's place in an organization, [apperr.ErrNotFound] when they
 // have none there. It judges nobody.
 func (d *Directory) MembershipOf(ctx context.Context, db bun.IDB, organizationID, userID string) (authn.Membership, error) {

@@ -32,6 +32,21 @@ func TestDirectoryOfMembers(t *testing.T) {
 			t.Errorf("walked over %v, want %v", walked, want)
 		}
 
+		among := func(organizationID string, of ...string) []string {
+			t.Helper()
+			before := b.Statements()
+			found, err := h.directory.MembersAmong(ctx, db, organizationID, of)
+			if err != nil || b.Statements()-before > 1 {
+				t.Errorf("members among users: %v, %d statements", err, b.Statements()-before)
+			}
+			slices.Sort(found)
+			return found
+		}
+		some := []string{want[0], want[2]}
+		if got := among(o.ID, want[2], h.fresh(), want[0]); !slices.Equal(got, some) || len(among(o.ID)) != 0 || len(among(h.fresh(), ann)) != 0 {
+			t.Errorf("the members among some users are %v, want %v", got, some)
+		}
+
 		m, err := h.directory.MembershipOf(ctx, db, o.ID, ann)
 		if err != nil || m.Role != "owner" || m.UserID != ann || m.OrganizationID != o.ID {
 			t.Errorf("the membership is %+v, %v", m, err)
@@ -55,6 +70,9 @@ func TestDirectoryOfMembers(t *testing.T) {
 		}
 		if left, err := h.directory.MembersAfter(ctx, db, o.ID, "", 10); err != nil || len(left) != 0 {
 			t.Errorf("members of what is gone: %v, %v", left, err)
+		}
+		if left := among(o.ID, want...); len(left) != 0 {
+			t.Errorf("members among users of what is gone: %v", left)
 		}
 		if _, err := h.directory.MembershipOf(ctx, db, o.ID, ann); code(err) != "NOT_FOUND" {
 			t.Errorf("a membership of what is gone: %v", err)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/authy2/backend/modules/identity/compliance"
+	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/platformtest"
 )
 
@@ -78,12 +79,12 @@ func TestStatements(t *testing.T) {
 	platformtest.Backends(t, lines(), func(t *testing.T, b platformtest.Backend) {
 		h := newHouse(t, b)
 		bob := h.users(t, 1)[0]
-		var places []compliance.Organization
+		var places []authn.Affiliation
 		for range 10 {
 			club, owner := h.club(t)
 			h.enter(t, club, "member", bob)
 			h.ask(t, owner, club, compliance.ModeTOTP, 14)
-			places = append(places, compliance.Organization{ID: club, Name: "Club"})
+			places = append(places, authn.Affiliation{ID: club, Name: "Club"})
 		}
 		quiet, _ := h.club(t)
 		count := func(what string, limit int, do func() error) {
@@ -102,7 +103,7 @@ func TestStatements(t *testing.T) {
 			return err
 		})
 		count("an overview without organizations", 0, func() error {
-			_, err := h.OverviewOf(t.Context(), bob, []compliance.Organization{})
+			_, err := h.OverviewOf(t.Context(), bob, []authn.Affiliation{})
 			return err
 		})
 		// Two each are the test's own.

@@ -164,17 +164,17 @@ func (s *Service) judgePairs(ctx context.Context, tx bun.Tx, list []pair) (chang
 		if err := b.learn(ctx, s.factors); err != nil {
 			return err
 		}
+		members, err := s.membersAmong(ctx, tx, list)
+		if err != nil {
+			return err
+		}
 		var over []pair
 		for _, p := range list {
 			if _, ok := b.statuses[p.user]; !ok {
 				continue
 			}
-			member, err := s.isMember(ctx, tx, p)
-			if err != nil {
-				return err
-			}
 			old, was := b.before[p]
-			if member {
+			if members[p] {
 				b.judge(p, policies[p.organization], b.row(p).Override)
 			} else {
 				b.drop(p)
@@ -198,4 +198,24 @@ func (s *Service) judgePairs(ctx context.Context, tx bun.Tx, list []pair) (chang
 		return err
 	})
 	return changed, suspended, err
+}
+
+// membersAmong returns which of the pairs are memberships, in one statement for each
+// organization.
+func (s *Service) membersAmong(ctx context.Context, tx bun.Tx, list []pair) (map[pair]bool, error) {
+	users := map[string][]string{}
+	for _, p := range list {
+		users[p.organization] = append(users[p.organization], p.user)
+	}
+	members := map[pair]bool{}
+	for organizationID, ids := range users {
+		found, err := s.members.MembersAmong(ctx, tx, organizationID, ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, userID := range found {
+			members[pair{user: userID, organization: organizationID}] = true
+		}
+	}
+	return members, nil
 }

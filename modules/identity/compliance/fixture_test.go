@@ -51,6 +51,11 @@ func (c clubs) MembersAfter(ctx context.Context, on bun.IDB, organizationID, aft
 	return ids, err
 }
 
+func (c clubs) MembersAmong(ctx context.Context, on bun.IDB, organizationID string, userIDs []string) (ids []string, err error) {
+	err = on.NewSelect().Table("club_members").Column("user_id").Where("club_id = ?", organizationID).Where("user_id IN (?)", bun.List(userIDs)).Scan(ctx, &ids)
+	return ids, err
+}
+
 func (c clubs) MembershipOf(ctx context.Context, on bun.IDB, organizationID, userID string) (authn.Membership, error) {
 	m := authn.Membership{OrganizationID: organizationID, UserID: userID}
 	err := on.NewSelect().Table("club_members").Column("role").Where("club_id = ?", organizationID).Where("user_id = ?", userID).Scan(ctx, &m.Role)
@@ -60,7 +65,7 @@ func (c clubs) MembershipOf(ctx context.Context, on bun.IDB, organizationID, use
 	return m, err
 }
 
-func (c clubs) Belongings(ctx context.Context, on bun.IDB, userID string) (list []compliance.Organization, err error) {
+func (c clubs) Belongings(ctx context.Context, on bun.IDB, userID string) (list []authn.Affiliation, err error) {
 	err = on.NewSelect().TableExpr("club_members AS m").Join("JOIN clubs AS c ON c.id = m.club_id").ColumnExpr("c.id, c.name").
 		Where("m.user_id = ?", userID).Order("c.id").Scan(ctx, &list)
 	return list, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/authy2/backend/platform/authn"
 	"github.com/authy2/backend/platform/database"
 )
 
@@ -35,7 +36,7 @@ type Standing struct {
 // when an organization asks a member for both factors, and some are missing. It writes
 // nothing. Without organizations (nil) it asks for those that they belong to. It is not called
 // inside a transaction.
-func (s *Service) OverviewOf(ctx context.Context, userID string, organizations []Organization) (Overview, error) {
+func (s *Service) OverviewOf(ctx context.Context, userID string, organizations []authn.Affiliation) (Overview, error) {
 	o := Overview{OverallStatus: StatusCompliant, MissingMethods: []string{}, Organizations: []Standing{}}
 	if organizations == nil {
 		var err error
@@ -81,7 +82,7 @@ type ask struct {
 }
 
 // standing is how the user stands to it.
-func (a ask) standing(o Organization, now time.Time) Standing {
+func (a ask) standing(o authn.Affiliation, now time.Time) Standing {
 	st := Standing{OrganizationID: o.ID, OrganizationName: o.Name, Status: StatusNotApplicable, EffectiveMode: ModeDisabled}
 	if a.judged {
 		st.Status, st.EffectiveMode = a.row.Shown(a.policy.Version, now), a.row.EffectiveMode
@@ -111,7 +112,7 @@ func (s *Service) heldForBoth(ctx context.Context, userID string, asked map[stri
 }
 
 // asked returns what organizations ask of a user, by organization.
-func (s *Service) asked(ctx context.Context, userID string, organizations []Organization) (map[string]ask, error) {
+func (s *Service) asked(ctx context.Context, userID string, organizations []authn.Affiliation) (map[string]ask, error) {
 	ids := make([]string, len(organizations))
 	for i, o := range organizations {
 		ids[i] = o.ID

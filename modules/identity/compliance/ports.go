@@ -9,19 +9,19 @@ import (
 	"github.com/authy2/backend/platform/authn"
 )
 
-// Organization is something that a user belongs to.
-type Organization struct{ ID, Name string }
-
 // Members knows who belongs to which organization. tenancy's Directory is one.
 type Members interface {
 	// MembersAfter returns up to limit ids of an organization's members above the given one,
 	// in their order. There are none when the organization is gone.
 	MembersAfter(ctx context.Context, db bun.IDB, organizationID, after string, limit int) ([]string, error)
+	// MembersAmong returns those of the users, at most 500, who belong to an organization, in
+	// one statement. There are none when the organization is gone.
+	MembersAmong(ctx context.Context, db bun.IDB, organizationID string, userIDs []string) ([]string, error)
 	// MembershipOf returns a member of an organization, [apperr.ErrNotFound] when they are
 	// none.
 	MembershipOf(ctx context.Context, db bun.IDB, organizationID, userID string) (authn.Membership, error)
 	// Belongings returns what a user belongs to, the oldest membership first.
-	Belongings(ctx context.Context, db bun.IDB, userID string) ([]Organization, error)
+	Belongings(ctx context.Context, db bun.IDB, userID string) ([]authn.Affiliation, error)
 	// NameOf returns the name of an organization, [apperr.ErrNotFound] when it is gone.
 	NameOf(ctx context.Context, db bun.IDB, organizationID string) (string, error)
 }

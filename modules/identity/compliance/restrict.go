@@ -2,13 +2,9 @@ package compliance
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
-	"github.com/uptrace/bun"
-
-	"github.com/authy2/backend/platform/apperr"
 	"github.com/authy2/backend/platform/events"
 )
 
@@ -134,13 +130,4 @@ func (s *Service) restore(ctx context.Context, b *batch, userIDs []string, was m
 		}
 	}
 	return restored, nil
-}
-
-// isMember reports whether somebody belongs to an organization.
-func (s *Service) isMember(ctx context.Context, on bun.IDB, p pair) (bool, error) {
-	_, err := s.members.MembershipOf(ctx, on, p.organization, p.user)
-	if errors.Is(err, apperr.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -10,11 +10,7 @@ var _ authn.Compliance = (*Service)(nil)
 
 // ComplianceOf is part of [authn.Compliance].
 func (s *Service) ComplianceOf(ctx context.Context, userID string, of []authn.Affiliation) (authn.ComplianceOverview, error) {
-	organizations := make([]Organization, len(of))
-	for i, o := range of {
-		organizations[i] = Organization{ID: o.ID, Name: o.Name}
-	}
-	o, err := s.OverviewOf(ctx, userID, organizations)
+	o, err := s.OverviewOf(ctx, userID, of)
 	if err != nil {
 		return authn.ComplianceOverview{}, err
 	}

@@ -67,7 +67,7 @@ func (s *Service) walk(ctx context.Context, tx bun.Tx, args Reevaluation, after 
 		if overtaken = args.Version > 0 && policy.Version > args.Version; err != nil || overtaken {
 			return err
 		}
-		return s.judgeMembers(ctx, b, policy, after, last)
+		return s.judgeMembers(ctx, b, policy)
 	})
 	return last, overtaken || len(ids) < walkBatch, err
 }
@@ -89,29 +89,19 @@ func (s *Service) batchAfter(ctx context.Context, on bun.IDB, organizationID, af
 	return ids[:min(len(ids), walkBatch)], nil
 }
 
-// judgeMembers judges the users of a batch, who are all between two ids, in one organization.
-// Who belongs to it is read again: some may have left while their hold was waited for.
-func (s *Service) judgeMembers(ctx context.Context, b *batch, policy Policy, after, last string) error {
-	members := map[string]bool{}
-	for cursor := after; cursor < last; {
-		page, err := s.members.MembersAfter(ctx, b.tx, policy.OrganizationID, cursor, walkBatch)
-		if err != nil {
-			return err
-		}
-		for _, userID := range page {
-			members[userID] = true
-		}
-		if len(page) < walkBatch {
-			break
-		}
-		cursor = page[len(page)-1]
+// judgeMembers judges the users of a batch in one organization. Who belongs to it is read
+// again: some may have left while their hold was waited for.
+func (s *Service) judgeMembers(ctx context.Context, b *batch, policy Policy) error {
+	members, err := s.members.MembersAmong(ctx, b.tx, policy.OrganizationID, b.ids)
+	if err != nil {
+		return err
 	}
 	if err := b.learn(ctx, s.factors); err != nil {
 		return err
 	}
 	for _, userID := range b.ids {
 		p := pair{user: userID, organization: policy.OrganizationID}
-		if !members[userID] {
+		if !slices.Contains(members, userID) {
 			b.drop(p)
 			continue
 		}
