@@ -185,9 +185,12 @@ func shift(t testing.TB, sys *harness.System, o harness.Organization, userID str
 		return "'" + at.Add(-d).UTC().Format("2006-01-02 15:04:05.000000+00:00") + "'"
 	}
 	applied, deadline := moved("applied_at"), moved("deadline_at")
-	sys.Exec(t, "UPDATE identity_mfa_members SET applied_at = "+applied+", deadline_at = "+deadline+
-		" WHERE organization_id = '"+o.ID+"' AND user_id = '"+userID+"'")
-	sys.Exec(t, "UPDATE identity_users SET restricted_from = "+deadline+" WHERE id = '"+userID+"'")
+	// Whoever changes a member's row holds the user first.
+	sys.Exec(t,
+		"UPDATE identity_users SET restricted_from = "+deadline+" WHERE id = '"+userID+"'",
+		"UPDATE identity_mfa_members SET applied_at = "+applied+", deadline_at = "+deadline+
+			" WHERE organization_id = '"+o.ID+"' AND user_id = '"+userID+"'",
+	)
 }
 
 // readTime reads a time as the harness shows values of either database.

@@ -19,9 +19,9 @@ func (sys *System) open() (*sql.DB, error) {
 	return sql.Open("pgx", sys.Postgres.URL(sys.Database))
 }
 
-// Exec changes the database behind the system's back. It takes no arguments, since the
+// Exec changes the database behind the system's back, in one transaction. It takes no arguments, since the
 // dialects write them differently: a journey puts its own ids into the text.
-func (sys *System) Exec(t testing.TB, statement string) {
+func (sys *System) Exec(t testing.TB, statements ...string) {
 	t.Helper()
 	db, err := sys.open()
 	if err != nil {
@@ -30,8 +30,18 @@ func (sys *System) Exec(t testing.TB, statement string) {
 	defer db.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
-	if _, err := db.ExecContext(ctx, statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
 	}
 }
 
